@@ -1,0 +1,119 @@
+import { SseError } from '../errors.js'
+import { JSON_DATA } from './brand.js'
+import { checkEvent, show } from './fields.js'
+import { SseItem, type SseFields } from './item.js'
+import type { ReceivedItem } from './received.js'
+
+/** What zod, valibot, arktype and others implement. @see https://standardschema.dev */
+export interface StandardSchema<I = unknown, O = I> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => { readonly value: O } | { readonly issues: readonly { readonly message: string }[] } | Promise<unknown>
+    readonly types?: { readonly input: I; readonly output: O } | undefined
+  }
+}
+
+/** The events of a stream, by name. `Out`: what `item()` sends and readers get, always as JSON; `In`: what `item()` takes. */
+export interface Events<Out = unknown, In = Out> {
+  /**
+   * A typed item: its data is validated now and sent as JSON, strings included.
+   *
+   * @throws {SseError} SSE_UNKNOWN_EVENT, or SSE_INVALID_DATA with the schema's words.
+   * @throws {TypeError} when the schema is asynchronous.
+   */
+  item<K extends keyof In & keyof Out & string>(event: K, data: In[K], fields?: Omit<SseFields, 'event'>): SseItem<Out[K], K>
+  /** For types only. */
+  readonly '~out': Out
+}
+
+/** Told in-band, as `event: gap`, when a client missed something that can't be sent again. */
+export interface Gap {
+  readonly topics: readonly string[]
+  readonly reason: 'expired' | 'epoch' | 'unknown-id' | 'dropped'
+  readonly from: string
+  readonly to: string
+}
+
+/** What `events.item()` makes: a union discriminated by `event`. */
+export type ItemOf<E> = E extends { '~out': infer O } ? { [K in keyof O & string]: SseItem<O[K], K> }[keyof O & string] : never
+
+/** What a reader of these events gets: the same union as received items, and `gap`. */
+export type ReceivedOf<E> = E extends { '~out': infer O }
+  ? { [K in keyof O & string]: ReceivedItem<O[K], K> }[keyof O & string] | ReceivedItem<Gap, 'gap'>
+  : ReceivedItem
+
+// Registered, so that a client finds the schemas in a map that another copy of the package made.
+const SCHEMAS: unique symbol = Symbol.for('server-sent.schemas') as never
+
+/**
+ * One map of event names to schemas, shared by server and client. `gap` is reserved.
+ *
+ * @example const events = defineEvents({ stock: z.object({ sku: z.string(), left: z.number() }) })
+ * @throws {TypeError} when a value is no schema; {SseError} SSE_INVALID_FIELD when a name can't be sent.
+ */
+export function defineEvents<const M extends Record<string, StandardSchema> & { gap?: never }>(
+  schemas: M,
+): Events<
+  { [K in keyof M]: M[K] extends StandardSchema<unknown, infer O> ? O : never },
+  { [K in keyof M]: M[K] extends StandardSchema<infer I, unknown> ? I : never }
+> {
+  const known = new Map<string, StandardSchema>()
+  for (const [event, schema] of Object.entries(schemas as Record<string, StandardSchema>)) {
+    checkEvent(event, schema)
+    if (event === 'gap') throw new TypeError('`gap` is reserved for what a client missed: choose another event name')
+    if (typeof schema?.['~standard']?.validate !== 'function') throw new TypeError(`\`${event}\` must have a Standard Schema (zod, valibot, arktype, unchecked<T>()): ${show(schema)}`)
+    known.set(event, schema)
+  }
+
+  const events = {
+    item(event: string, data: unknown, fields?: Omit<SseFields, 'event'>): SseItem {
+      const schema = known.get(event)
+      if (!schema) throw new SseError('SSE_UNKNOWN_EVENT', `${show(event)} is not one of the events ${[...known.keys()].join(', ')}`)
+      return new JsonItem(validate(event, schema, data), { ...fields, event })
+    },
+    [SCHEMAS]: known,
+  }
+  return events as never
+}
+
+/** An item whose data is always sent as JSON, strings included: what `item()` makes. */
+class JsonItem<T, E extends string> extends SseItem<T, E> {
+  constructor(data: T, fields: SseFields<E>) {
+    super(data, fields)
+    Object.freeze(this)
+  }
+
+  /** @internal */
+  get [JSON_DATA](): true {
+    return true
+  }
+}
+
+/** A schema for T that checks nothing: types only. */
+export function unchecked<T>(): StandardSchema<T> {
+  return { '~standard': { version: 1, vendor: 'server-sent', validate: (value) => ({ value: value as T }) } }
+}
+
+/** The schemas behind a map of events. */
+export function schemasOf(events: object): ReadonlyMap<string, StandardSchema> {
+  return (events as { [SCHEMAS]: ReadonlyMap<string, StandardSchema> })[SCHEMAS]
+}
+
+/** The schema's output for a value. @throws {SseError} SSE_INVALID_DATA; {TypeError} when the schema is asynchronous. */
+export function validate(event: string, schema: StandardSchema, value: unknown): unknown {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    throw new TypeError(`The schema of \`${event}\` is asynchronous: items are validated at once, use a synchronous one`)
+  }
+  if ('issues' in result && result.issues) {
+    throw new SseError('SSE_INVALID_DATA', `Invalid data for \`${event}\`: ${result.issues.map(describe).join('; ')}`, { cause: result.issues })
+  }
+  return (result as { value: unknown }).value
+}
+
+function describe(issue: { readonly message: string; readonly path?: readonly unknown[] | undefined }): string {
+  const path = issue.path?.map((part) => (typeof part === 'object' && part && 'key' in part ? part.key : part)).map(String).join('.')
+  return path ? `${path}: ${issue.message}` : issue.message
+}

@@ -1,0 +1,78 @@
+import { SseError } from '../errors.js'
+import { isBranded, ITEM, JSON_DATA, NAMED } from './brand.js'
+import { checkComment, checkEvent, checkRetry, show, toId } from './fields.js'
+import type { SseFields, SseItem } from './item.js'
+
+/** Turns data into text. It must return a string; what it throws becomes SSE_INVALID_DATA. */
+export type Serialize = (data: unknown) => string
+
+type AnyItem = SseItem | (SseFields & { data?: unknown })
+
+const LINE_END = /\r\n|\r|\n/g
+
+/**
+ * The wire text of one item: comment, `event`, `data`, `id`, `retry`, blank line; LF only.
+ *
+ * A string is sent as it is, split into one `data:` line per line of it; other data as JSON (or what `serialize` makes of it).
+ * Every field is checked here, whatever made the item: this function and `formatComment` are the only writers of wire text.
+ *
+ * @throws {SseError} SSE_INVALID_FIELD, or SSE_INVALID_DATA when the data has no JSON.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+ */
+export function formatItem(item: AnyItem, serialize?: Serialize): string
+/** @internal `defaultEvent` names an item with data that doesn't name itself. */
+export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: string): string
+export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: string): string {
+  // Read once: what was checked is what is written, even from an object with getters.
+  const { data, event, id, retry, comment } = item
+  const isUnnamed = event === 'message' && isBranded(item, ITEM) && !isBranded(item, NAMED)
+  const name = isUnnamed ? (data === undefined ? data : defaultEvent) : event
+  let text = comment === undefined ? '' : commentLines(comment)
+  if (name !== undefined) text += `event: ${checkEvent(name, data)}\n`
+  if (data !== undefined) text += dataLines(typeof data === 'string' && !isBranded(item, JSON_DATA) ? data : toJson(data, serialize))
+  if (id !== undefined) text += `id: ${toId(id)}\n`
+  if (retry !== undefined) text += `retry: ${checkRetry(retry)}\n`
+  return text + '\n'
+}
+
+/**
+ * A comment block: readers ignore it, proxies see traffic. Line breaks in the text become comment lines, so that nothing in it
+ * can become a field.
+ */
+export function formatComment(text = ''): string {
+  return commentLines(text) + '\n'
+}
+
+/** The wire text of anything that may be yielded. `event` names the items with data that don't name themselves. */
+export function formatValue(value: unknown, serialize?: Serialize, event?: string): string {
+  if (isBranded(value, ITEM)) return formatItem(value, serialize, event)
+  return formatItem({ data: typeof value === 'string' ? value : toJson(value, serialize), event })
+}
+
+function commentLines(text: string): string {
+  return checkComment(text) === '' ? ':\n' : `: ${text.replace(LINE_END, '\n: ')}\n`
+}
+
+function dataLines(text: string): string {
+  // Two scans of mostly short text are cheaper than a regular expression that finds nothing.
+  if (!text.includes('\n') && !text.includes('\r')) return `data: ${text}\n`
+  return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
+}
+
+function toJson(data: unknown, serialize: Serialize = json): string {
+  let text: unknown
+  let cause: unknown
+  try {
+    text = serialize(data)
+  } catch (error) {
+    cause = error
+  }
+  if (typeof text === 'string') return text
+  throw new SseError('SSE_INVALID_DATA', `${show(data)} has no JSON: convert it or pass \`serialize\`; bytes go through parseEventStream()`, { cause })
+}
+
+function json(data: unknown): string {
+  // JSON of bytes would be {"0":72,"1":105}: never what was meant.
+  const isBytes = ArrayBuffer.isView(data) || data instanceof ArrayBuffer
+  return isBytes ? (undefined as never) : JSON.stringify(data)
+}

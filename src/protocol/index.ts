@@ -1,0 +1,6 @@
+export { formatComment, formatItem } from './format.js'
+export { createParser } from './parse.js'
+export type { ParseOptions, Parser } from './parse.js'
+export { parseEventStream } from './read.js'
+export { SseDecoderStream, SseEncoderStream } from './streams.js'
+export type { ReceivedItem } from './received.js'
