@@ -1,0 +1,3 @@
+export * from './index.js'
+export { sendSse } from './respond/node.js'
+export type { NodeRequest, NodeResponse } from './respond/node.js'

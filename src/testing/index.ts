@@ -1,0 +1,2 @@
+export { collect } from './collect.js'
+export type { CollectOptions } from './collect.js'
