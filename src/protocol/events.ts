@@ -1,6 +1,6 @@
 import { SseError } from '../errors.js'
-import { JSON_DATA } from './brand.js'
-import { checkEvent, show } from './fields.js'
+import { ITEM, type Brand } from './brand.js'
+import { checkField, show } from './fields.js'
 import { SseItem, type SseFields } from './item.js'
 import type { ReceivedItem } from './received.js'
 
@@ -60,7 +60,7 @@ export function defineEvents<const M extends Record<string, StandardSchema> & { 
 > {
   const known = new Map<string, StandardSchema>()
   for (const [event, schema] of Object.entries(schemas as Record<string, StandardSchema>)) {
-    checkEvent(event, schema)
+    checkField('event', event)
     if (event === 'gap') throw new TypeError('`gap` is reserved for what a client missed: choose another event name')
     if (typeof schema?.['~standard']?.validate !== 'function') throw new TypeError(`\`${event}\` must have a Standard Schema (zod, valibot, arktype, unchecked<T>()): ${show(schema)}`)
     known.set(event, schema)
@@ -85,8 +85,8 @@ class JsonItem<T, E extends string> extends SseItem<T, E> {
   }
 
   /** @internal */
-  get [JSON_DATA](): true {
-    return true
+  override get [ITEM](): Brand {
+    return 'json'
   }
 }
 

@@ -1,6 +1,6 @@
 import { SseError } from '../errors.js'
-import { isBranded, ITEM, JSON_DATA, NAMED } from './brand.js'
-import { checkComment, checkEvent, checkRetry, show, toId } from './fields.js'
+import { brandOf } from './brand.js'
+import { checkField, invalidField, show } from './fields.js'
 import type { SseFields, SseItem } from './item.js'
 
 /** Turns data into text. It must return a string; what it throws becomes SSE_INVALID_DATA. */
@@ -25,13 +25,17 @@ export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: 
 export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: string): string {
   // Read once: what was checked is what is written, even from an object with getters.
   const { data, event, id, retry, comment } = item
-  const isUnnamed = event === 'message' && isBranded(item, ITEM) && !isBranded(item, NAMED)
+  const brand = brandOf(item)
+  const isUnnamed = brand === 'item' && event === 'message'
   const name = isUnnamed ? (data === undefined ? data : defaultEvent) : event
   let text = comment === undefined ? '' : commentLines(comment)
-  if (name !== undefined) text += `event: ${checkEvent(name, data)}\n`
-  if (data !== undefined) text += dataLines(typeof data === 'string' && !isBranded(item, JSON_DATA) ? data : toJson(data, serialize))
-  if (id !== undefined) text += `id: ${toId(id)}\n`
-  if (retry !== undefined) text += `retry: ${checkRetry(retry)}\n`
+  if (name !== undefined) {
+    if (data === undefined) throw invalidField('event', 'left out of an item without data', name)
+    text += `event: ${checkField('event', name)}\n`
+  }
+  if (data !== undefined) text += dataLines(typeof data === 'string' && brand !== 'json' ? data : toJson(data, serialize))
+  if (id !== undefined) text += `id: ${checkField('id', id)}\n`
+  if (retry !== undefined) text += `retry: ${checkField('retry', retry)}\n`
   return text + '\n'
 }
 
@@ -45,12 +49,12 @@ export function formatComment(text = ''): string {
 
 /** The wire text of anything that may be yielded. `event` names the items with data that don't name themselves. */
 export function formatValue(value: unknown, serialize?: Serialize, event?: string): string {
-  if (isBranded(value, ITEM)) return formatItem(value, serialize, event)
+  if (brandOf(value)) return formatItem(value as SseItem, serialize, event)
   return formatItem({ data: typeof value === 'string' ? value : toJson(value, serialize), event })
 }
 
 function commentLines(text: string): string {
-  return checkComment(text) === '' ? ':\n' : `: ${text.replace(LINE_END, '\n: ')}\n`
+  return checkField('comment', text) === '' ? ':\n' : `: ${text.replace(LINE_END, '\n: ')}\n`
 }
 
 function dataLines(text: string): string {
@@ -59,20 +63,16 @@ function dataLines(text: string): string {
   return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
 }
 
-function toJson(data: unknown, serialize: Serialize = json): string {
+function toJson(data: unknown, serialize?: Serialize): string {
   let text: unknown
   let cause: unknown
   try {
-    text = serialize(data)
+    // JSON of bytes would be {"0":72,"1":105}: never what was meant.
+    if (serialize) text = serialize(data)
+    else if (!ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) text = JSON.stringify(data)
   } catch (error) {
     cause = error
   }
   if (typeof text === 'string') return text
   throw new SseError('SSE_INVALID_DATA', `${show(data)} has no JSON: convert it or pass \`serialize\`; bytes go through parseEventStream()`, { cause })
-}
-
-function json(data: unknown): string {
-  // JSON of bytes would be {"0":72,"1":105}: never what was meant.
-  const isBytes = ArrayBuffer.isView(data) || data instanceof ArrayBuffer
-  return isBytes ? (undefined as never) : JSON.stringify(data)
 }

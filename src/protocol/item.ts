@@ -1,5 +1,5 @@
-import { isBranded, ITEM, NAMED } from './brand.js'
-import { checkComment, checkEvent, checkRetry, toId } from './fields.js'
+import { brandOf, ITEM, type Brand } from './brand.js'
+import { formatItem } from './format.js'
 
 /** Every property of T may also be `undefined`, so that options can be passed through as they came. */
 export type Opt<T> = { [K in keyof T]?: T[K] | undefined }
@@ -35,21 +35,22 @@ export class SseItem<T = unknown, E extends string = string> {
 
   constructor(data: T, fields?: SseFields<E>) {
     const { event, id, retry, comment } = fields ?? {}
-    if (event !== undefined) checkEvent(event, data)
+    // For its checks: the one writer knows what can be written.
+    formatItem({ event, id, retry, comment, data: data === undefined ? data : '' })
     this.data = data
     this.event = event ?? ('message' as E)
-    if (id !== undefined) this.id = toId(id)
-    if (retry !== undefined) this.retry = checkRetry(retry)
-    if (comment !== undefined) this.comment = checkComment(comment)
+    if (id !== undefined) this.id = String(id)
+    if (retry !== undefined) this.retry = retry
+    if (comment !== undefined) this.comment = comment
     // A name that was given is written, even the default one, as .NET does.
-    if (event === 'message') Object.defineProperty(this, NAMED, { value: true })
+    if (event === 'message' && this[ITEM] === 'item') Object.defineProperty(this, ITEM, { value: 'named' satisfies Brand })
     // A subclass has fields of its own still to set.
     if (new.target === SseItem) Object.freeze(this)
   }
 
   /** By the registered symbol: items of another copy of this package, and those that a reader yields, are items too. */
   static [Symbol.hasInstance](value: unknown): value is SseItem {
-    return isBranded(value, ITEM)
+    return brandOf(value) !== undefined
   }
 
   get [Symbol.toStringTag](): 'SseItem' {
@@ -57,7 +58,7 @@ export class SseItem<T = unknown, E extends string = string> {
   }
 
   /** @internal */
-  get [ITEM](): true {
-    return true
+  get [ITEM](): Brand {
+    return 'item'
   }
 }

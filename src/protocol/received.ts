@@ -1,4 +1,4 @@
-import { ITEM } from './brand.js'
+import { ITEM, type Brand } from './brand.js'
 import type { SseItem } from './item.js'
 
 /** What every reader yields. It is an SseItem, so that `sse(parseEventStream(response))` is a relay. */
@@ -24,8 +24,8 @@ class Received {
     return 'SseItem'
   }
 
-  get [ITEM](): true {
-    return true
+  get [ITEM](): Brand {
+    return 'item'
   }
 }
 

@@ -23,8 +23,8 @@ const DEFAULTS = {
  * client's reconnecting).
  */
 export function admit(method: string, url: string, header: GetHeader, { headers: more, cors, reconnect }: Settings): Head {
-  const headers = new Headers(DEFAULTS)
-  new Headers(more).forEach((value, name) => (name === 'set-cookie' ? headers.append(name, value) : headers.set(name, value)))
+  const headers = new Headers(more)
+  for (const [name, value] of Object.entries(DEFAULTS)) if (!headers.has(name)) headers.set(name, value)
   if (cors) allowOrigin(headers, header('origin'), cors)
   const lastEventId = lastEventIdOf(header('last-event-id'), url)
   const head = (status: number, type?: string, body: string | null = null): Head => {

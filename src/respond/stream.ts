@@ -1,0 +1,129 @@
+import { formatComment, formatItem, formatValue } from '../protocol/format.js'
+import { END_ID } from '../protocol/headers.js'
+import { onAbort } from '../util/abort.js'
+import { keepAlive, type KeepAlive } from './keep-alive.js'
+import type { Settings } from './options.js'
+import type { Sink } from './sink.js'
+import { checkItems, promiseOf, pullerOf, release, type Items, type Puller, type SourceFunction } from './source.js'
+
+/** One source on its way to one client, whatever carries it: opened, pulled item by item, and let go exactly once. */
+export interface EventStream<R> {
+  /** Aborts when the stream is over, for whatever reason. */
+  readonly signal: AbortSignal
+  /**
+   * Takes the source; a function is called and awaited, and with `open: 'first-item'` its first item, too. Rejects with what they
+   * throw; then nothing has been sent, and the source is let go.
+   */
+  open(source: Items | SourceFunction<unknown, R>, request: R, lastEventId: string): Promise<void>
+  /** The same for items alone, at once. @throws {TypeError} for what is no source. */
+  take(items: unknown): void
+  /** Begins to send. */
+  begin(sink: Sink): void
+  /** Asks for the next item, unless it is on its way. */
+  pull(): void
+  /** The signal aborts first, so that a generator that heeds it stops waiting; then the iterator is returned. Safe to call twice. */
+  leave(reason?: unknown): void
+}
+
+/** @param signals End the stream from outside. */
+export function createStream<R>(settings: Settings, signals: readonly (AbortSignal | undefined)[]): EventStream<R> {
+  const { serialize, event, retry, reconnect, onError } = settings
+  const abort = new AbortController()
+  const { signal } = abort
+  let puller: Puller | undefined
+  let sink: Sink | undefined
+  let alive: KeepAlive | undefined
+  let first: Promise<string | undefined> | undefined
+  let pulling = false
+  let off: (() => void) | undefined
+  off = onAbort(signals, end)
+
+  async function next(): Promise<string | undefined> {
+    const { done, value } = await (puller as Puller).next()
+    // One that has ended is not returned.
+    if (done) puller = undefined
+    return done ? undefined : formatValue(value, serialize, event)
+  }
+
+  function take(items: unknown): void {
+    checkItems(items)
+    if (signal.aborted) release(items, report)
+    else puller = pullerOf(items)
+  }
+
+  function write(text: string): void {
+    sink?.write(text)
+    alive?.touch()
+  }
+
+  /** Ends the stream from this side. */
+  function end(reason?: unknown, last = ''): void {
+    const to = sink
+    leave(reason)
+    to?.write(last)
+    to?.end()
+  }
+
+  function leave(reason?: unknown): void {
+    abort.abort(reason)
+    const from = puller
+    // Let go at once: a source that never settles must not hold the connection in memory, nor the connection the source.
+    puller = sink = undefined
+    if (from) release(from, report)
+    alive?.stop()
+    off?.()
+  }
+
+  /** An error in mid-stream or after it: for the server's eyes only. */
+  function report(error: unknown): void {
+    // A source that heeds its signal by throwing the reason has done as it was told.
+    if (signal.aborted && (error === signal.reason || (error as Error | undefined)?.name === 'AbortError')) return
+    promiseOf(() => onError(error)).catch(console.error)
+  }
+
+  return {
+    signal,
+    take,
+    leave,
+    async open(source, request, lastEventId) {
+      try {
+        take(typeof source === 'function' ? await source({ request, signal, lastEventId }) : source)
+        if (settings.open === 'first-item') {
+          // A client that leaves meanwhile reads no answer, but whoever awaits it goes on.
+          await new Promise((resolve, reject) => {
+            signal.onabort = resolve
+            first = next()
+            first.then(resolve, reject)
+          })
+        }
+      } catch (error) {
+        if (signal.aborted) return report(error)
+        leave()
+        throw error
+      }
+    },
+    begin(to) {
+      if (signal.aborted) return to.end()
+      sink = to
+      // Headers without a body would wait in many a proxy and framework.
+      write(formatItem({ retry, comment: retry === undefined ? '' : undefined }))
+      alive = keepAlive(settings.keepAlive, () => sink?.isWaiting() && write(formatComment()))
+    },
+    pull() {
+      if (pulling || !sink) return
+      pulling = true
+      ;(first ?? next()).then(
+        (text) => {
+          pulling = false
+          if (text !== undefined) write(text)
+          else if (sink) end(undefined, reconnect ? '' : formatItem({ id: END_ID }))
+        },
+        (error) => {
+          report(error)
+          end()
+        },
+      )
+      first = undefined
+    },
+  }
+}
