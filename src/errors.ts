@@ -24,7 +24,7 @@ export interface ErrorResponse {
  * Wrong calls (an option of the wrong type) throw `TypeError` instead, and cancelled work throws the signal's reason.
  */
 export class SseError extends Error {
-  readonly code: SseErrorCode
+  declare readonly code: SseErrorCode
   declare readonly response?: ErrorResponse
 
   constructor(code: SseErrorCode, message: string, options?: { cause?: unknown; response?: ErrorResponse | undefined }) {

@@ -5,12 +5,16 @@ import { SseError } from '../errors.js'
 import { parseEventStream } from './index.js'
 
 test.each<[string, Response, string]>([
-  ['an error status, event stream or not', new Response('data: no\n\n', { status: 500, headers: { 'content-type': 'text/event-stream' } }), 'data: no\n\n'],
+  [
+    'an error status, event stream or not',
+    new Response('data: no\n\n', { status: 500, headers: { 'content-type': 'text/event-stream' } }),
+    'data: no\n\n',
+  ],
   ['204', new Response(null, { status: 204 }), ''],
   ['304', new Response(null, { status: 304, headers: { 'content-type': 'text/event-stream' } }), ''],
   ['a JSON error', Response.json({ code: 'NOPE' }, { status: 401 }), '{"code":"NOPE"}'],
   ['a page', new Response('<title>Sign in</title>', { headers: { 'content-type': 'text/html' } }), '<title>Sign in</title>'],
-  ['no content type', new Response(bytes('data: a\n\n')), 'data: a\n\n'],
+  ['no content type', new Response(Uint8Array.from(bytes('data: a\n\n'))), 'data: a\n\n'],
   ['a type that only begins like it', new Response('x', { headers: { 'content-type': 'text/event-streams' } }), 'x'],
   ['an empty body', new Response('', { status: 404 }), ''],
   ['a body that is not UTF-8', new Response(Uint8Array.of(0xff, 0x61), { status: 404 }), '\uFFFDa'],

@@ -11,7 +11,9 @@ test.each(formatVectors.map((vector) => [vector.name, vector] as const))('%s', (
 })
 
 test('what .NET would write is the same, byte by byte', () => {
-  const comparable = formatVectors.map(({ input }) => input).filter((input) => typeof input.data === 'string' && input.comment === undefined)
+  const comparable = formatVectors
+    .map(({ input }) => input)
+    .filter((input) => typeof input.data === 'string' && input.comment === undefined)
   expect(comparable.length).toBeGreaterThan(15)
   for (const input of comparable) expect(bytes(formatItem(input))).toEqual(netFormat(input as { data: string }))
 })
@@ -31,13 +33,36 @@ describe('fields', () => {
   })
 
   const hostile: [string, unknown][] = [
-    ...['a\nb', 'a\rb', 'a\r\nb', '\n', 'a\r', 5, null, {}, ['a'], { toString: () => 'a' }, Symbol('a')].map((value): [string, unknown] => ['event', value]),
-    ...['a\nb', 'a\rb', 'a\r\nb', 'a\0b', '\0', Number.NaN, Infinity, -Infinity, null, true, {}, ['a'], { toString: () => 'a\nb' }, Symbol('a'), new Date(0)].map((value): [string, unknown] => ['id', value]),
-    ...[-1, 1.5, Number.NaN, Infinity, -Infinity, '5', 2 ** 53, 5n, null, true, {}, [5]].map((value): [string, unknown] => ['retry', value]),
+    ...['a\nb', 'a\rb', 'a\r\nb', '\n', 'a\r', 5, null, {}, ['a'], { toString: () => 'a' }, Object.create(null), Symbol('a')].map(
+      (value): [string, unknown] => ['event', value],
+    ),
+    ...[
+      'a\nb',
+      'a\rb',
+      'a\r\nb',
+      'a\0b',
+      '\0',
+      Number.NaN,
+      Infinity,
+      -Infinity,
+      null,
+      true,
+      {},
+      ['a'],
+      { toString: () => 'a\nb' },
+      Object.create(null),
+      Symbol('a'),
+      new Date(0),
+    ].map((value): [string, unknown] => ['id', value]),
+    ...[-1, 1.5, Number.NaN, Infinity, -Infinity, '5', 5n, null, true, {}, [5]].map((value): [string, unknown] => ['retry', value]),
     ...[5, null, {}, ['a'], { toString: () => 'a' }].map((value): [string, unknown] => ['comment', value]),
   ]
   test.each(hostile)('a hostile `%s` throws SSE_INVALID_FIELD that names it: %o', (field, value) => {
-    const refused = expect.objectContaining({ name: 'SseError', code: 'SSE_INVALID_FIELD', message: expect.stringMatching(new RegExp(`^\`${field}\` must be .+: .+`)) })
+    const refused = expect.objectContaining({
+      name: 'SseError',
+      code: 'SSE_INVALID_FIELD',
+      message: expect.stringMatching(new RegExp(`^\`${field}\` must be .+: .+`)),
+    })
     expect(() => formatItem({ data: 'x', [field]: value })).toThrow(refused)
     expect(() => new SseItem('x', { [field]: value })).toThrow(refused)
   })
@@ -53,22 +78,30 @@ describe('fields', () => {
     expect(() => new SseItem(undefined, { event: 'x' })).toThrow(/`event` must be left out/)
   })
 
-  test.each(['event', 'id', 'comment', 'data', 'retry'])('a getter that returns something else the second time smuggles nothing in: %s', (field) => {
-    const good = field === 'retry' ? 5 : 'good'
-    for (const bad of ['x\ndata: evil', 'x\rdata: evil', 'x\0']) {
-      let reads = 0
-      const item = { data: 'd', get [field]() {
-        return reads++ === 0 ? good : bad
-      } }
-      expect(formatItem(item)).toContain(`${good}\n`)
-      expect(reads).toBe(1)
-    }
-  })
+  test.each(['event', 'id', 'comment', 'data', 'retry'])(
+    'a getter that returns something else the second time smuggles nothing in: %s',
+    (field) => {
+      const good = field === 'retry' ? 5 : 'good'
+      for (const bad of ['x\ndata: evil', 'x\rdata: evil', 'x\0']) {
+        let reads = 0
+        const item = {
+          data: 'd',
+          get [field]() {
+            return reads++ === 0 ? good : bad
+          },
+        }
+        expect(formatItem(item)).toContain(`${good}\n`)
+        expect(reads).toBe(1)
+      }
+    },
+  )
 
   test('a made-up item gets no further than a plain object', () => {
     const forged = Object.assign(Object.create(SseItem.prototype) as object, { data: 'a', event: 'x\ndata: evil' })
     expect(() => formatItem(forged)).toThrow(SseError)
-    const proxy = new Proxy(Object.create(SseItem.prototype) as SseItem, { get: (target, key) => (key === 'id' ? 'x\nevil' : Reflect.get(target, key)) })
+    const proxy = new Proxy(Object.create(SseItem.prototype) as SseItem, {
+      get: (target, key) => (key === 'id' ? 'x\nevil' : Reflect.get(target, key)),
+    })
     expect(() => formatItem(proxy)).toThrow(/`id`/)
   })
 })
@@ -98,14 +131,22 @@ describe('JSON', () => {
     ['a bigint', 5n, /serialize/],
     ['an object with a bigint', { a: 5n }, /serialize/],
     ['a circular object', circular, /serialize/],
-    ['what toJSON() throws for', { toJSON: () => { throw new Error('no') } }, /no/],
+    [
+      'what toJSON() throws for',
+      {
+        toJSON: () => {
+          throw new Error('no')
+        },
+      },
+      /no/,
+    ],
     ['what toJSON() makes undefined', { toJSON: () => undefined }, /convert it/],
     ['bytes', new Uint8Array(2), /parseEventStream/],
     ['a Buffer', Buffer.from('a'), /parseEventStream/],
     ['an ArrayBuffer', new ArrayBuffer(2), /parseEventStream/],
     ['a DataView', new DataView(new ArrayBuffer(2)), /parseEventStream/],
   ])('%s has none: SSE_INVALID_DATA with the remedy', (_, data, remedy) => {
-    for (const item of [{ data }, new SseItem(data), events.item('any', data)]) {
+    for (const item of [{ data }, new SseItem<unknown>(data), events.item('any', data)]) {
       const error = thrown(() => formatItem(item))
       expect(error).toBeInstanceOf(SseError)
       expect(error.code).toBe('SSE_INVALID_DATA')
@@ -115,7 +156,11 @@ describe('JSON', () => {
 
   test('the error keeps the cause', () => {
     const cause = new Error('no')
-    const data = { toJSON: () => { throw cause } }
+    const data = {
+      toJSON: () => {
+        throw cause
+      },
+    }
     expect(thrown(() => formatItem({ data })).cause).toBe(cause)
   })
 
@@ -144,20 +189,33 @@ describe('a serializer', () => {
         const own = this[key]
         return typeof own === 'bigint' ? { $bigint: String(own) } : own instanceof Date ? { $date: own.getTime() } : value
       })
-    expect(formatItem({ data: { at: new Date(5), n: 2n ** 60n } }, serialize)).toBe('data: {"at":{"$date":5},"n":{"$bigint":"1152921504606846976"}}\n\n')
+    expect(formatItem({ data: { at: new Date(5), n: 2n ** 60n } }, serialize)).toBe(
+      'data: {"at":{"$date":5},"n":{"$bigint":"1152921504606846976"}}\n\n',
+    )
   })
 
   test('may write several lines; they stay data', () => {
-    expect(formatItem({ data: { a: 1 } }, (data) => JSON.stringify(data, null, 1).replace('\n', '\r'))).toBe('data: {\ndata:  "a": 1\ndata: }\n\n')
+    expect(formatItem({ data: { a: 1 } }, (data) => JSON.stringify(data, null, 1).replace('\n', '\r'))).toBe(
+      'data: {\ndata:  "a": 1\ndata: }\n\n',
+    )
   })
 
-  test.each([[undefined], [null], [5], [new Uint8Array(1)], [Promise.resolve('x')], [{ toString: () => 'x' }]])('that returns no string is SSE_INVALID_DATA: %o', (result) => {
-    expect(() => formatItem({ data: {} }, () => result as never)).toThrow(expect.objectContaining({ code: 'SSE_INVALID_DATA' }))
-  })
+  test.each([[undefined], [null], [5], [new Uint8Array(1)], [Promise.resolve('x')], [{ toString: () => 'x' }]])(
+    'that returns no string is SSE_INVALID_DATA: %o',
+    (result) => {
+      expect(() => formatItem({ data: {} }, () => result as never)).toThrow(expect.objectContaining({ code: 'SSE_INVALID_DATA' }))
+    },
+  )
 
   test('that throws is SSE_INVALID_DATA with the cause', () => {
     const cause = new RangeError('too deep')
-    expect(thrown(() => formatItem({ data: {} }, () => { throw cause }))).toMatchObject({ code: 'SSE_INVALID_DATA', cause })
+    expect(
+      thrown(() =>
+        formatItem({ data: {} }, () => {
+          throw cause
+        }),
+      ),
+    ).toMatchObject({ code: 'SSE_INVALID_DATA', cause })
   })
 })
 

@@ -30,7 +30,7 @@ export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: 
   const name = isUnnamed ? (data === undefined ? data : defaultEvent) : event
   let text = comment === undefined ? '' : commentLines(comment)
   if (name !== undefined) {
-    if (data === undefined) throw invalidField('event', 'left out of an item without data', name)
+    if (data === undefined) throw invalidField('event', 'left out without data', name)
     text += `event: ${checkField('event', name)}\n`
   }
   if (data !== undefined) text += dataLines(typeof data === 'string' && brand !== 'json' ? data : toJson(data, serialize))
@@ -44,7 +44,7 @@ export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: 
  * can become a field.
  */
 export function formatComment(text = ''): string {
-  return commentLines(text) + '\n'
+  return formatItem({ comment: text })
 }
 
 /** The wire text of anything that may be yielded. `event` names the items with data that don't name themselves. */
@@ -74,5 +74,5 @@ function toJson(data: unknown, serialize?: Serialize): string {
     cause = error
   }
   if (typeof text === 'string') return text
-  throw new SseError('SSE_INVALID_DATA', `${show(data)} has no JSON: convert it or pass \`serialize\`; bytes go through parseEventStream()`, { cause })
+  throw new SseError('SSE_INVALID_DATA', `${show(data)} has no JSON: convert it, pass \`serialize\`, or read bytes with parseEventStream()`, { cause })
 }

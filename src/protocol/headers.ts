@@ -40,6 +40,6 @@ export function acceptsEventStream(accept: string | null | undefined): boolean {
  */
 export function lastEventIdOf(header: string | null | undefined, url: string): string {
   // "Last-Event-ID", lastEventIDValue, is "UTF-8 encoded"; headers show a character per byte.
-  const id = header ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(header, (byte) => byte.charCodeAt(0))) : (new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('lastEventId') ?? '')
+  const id = header ? new TextDecoder().decode(Uint8Array.from(header, (byte) => byte.charCodeAt(0))) : (new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]).get('lastEventId') ?? '')
   return id.length > LONGEST_ID || /[\0\r\n]/.test(id) ? '' : id
 }

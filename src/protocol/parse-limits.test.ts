@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chunksOf, garbage, plan } from '../../test/protocol/arbitraries.js'
 import { bytes, record, type Told } from '../../test/protocol/record.js'
@@ -45,7 +45,8 @@ test.each([
   ['é', 15],
   ['\uFEFF', 15],
 ])('%s is counted in characters, in bytes as in strings', (character, count) => {
-  for (const chunks of chunkings(`data: ${character.repeat(count)}`)) expect(record(chunks, { maxBufferSize: 20 })).toEqual([{ error: 'SSE_BUFFER_LIMIT' }])
+  for (const chunks of chunkings(`data: ${character.repeat(count)}`))
+    expect(record(chunks, { maxBufferSize: 20 })).toEqual([{ error: 'SSE_BUFFER_LIMIT' }])
 })
 
 test('any stream has the same end at any chunking and any limit', () => {
@@ -66,7 +67,8 @@ test('any stream has the same end at any chunking and any limit', () => {
 describe('after the error', () => {
   test('feed() throws again, whatever comes; end() is no help', () => {
     const parser = createParser({ onItem: () => {}, maxBufferSize: 10 })
-    for (const chunk of ['data: 0123456789', 'a', '\n', bytes('\n'), bytes('x'), 'data: b\n\n']) expect(() => parser.feed(chunk)).toThrow(SseError)
+    for (const chunk of ['data: 0123456789', 'a', '\n', bytes('\n'), bytes('x'), 'data: b\n\n'])
+      expect(() => parser.feed(chunk)).toThrow(SseError)
     parser.end()
     expect(() => parser.feed('\n')).toThrow(expect.objectContaining({ code: 'SSE_BUFFER_LIMIT' }))
   })
@@ -98,7 +100,14 @@ test('Infinity is no limit', () => {
 })
 
 function chunkings(text: string) {
-  return [[text], text.split(''), [bytes(text)], Array.from(bytes(text), (byte) => Uint8Array.of(byte)), text.match(/[^]{1,7}/gu)!, text.split(/(?<=[\r\n])/)]
+  return [
+    [text],
+    text.split(''),
+    [bytes(text)],
+    Array.from(bytes(text), (byte) => Uint8Array.of(byte)),
+    text.match(/[^]{1,7}/gu)!,
+    text.split(/(?<=[\r\n])/),
+  ]
 }
 
 /** What the limit means, told line by line: a line must fit in what the data before it left. */
@@ -108,7 +117,8 @@ function withLimit(text: string, limit: number): (Told | { error: string })[] {
   let end = 0
   for (const [line] of body.matchAll(/[^\r\n]*(\r\n|\r|\n|$)/g)) {
     const content = line.replace(/[\r\n]+$/, '')
-    if (content.length > limit - held.join('\n').length) return [...record([text.slice(0, text.length - body.length + end)]) as Told[], { error: 'SSE_BUFFER_LIMIT' }]
+    if (content.length > limit - held.join('\n').length)
+      return [...(record([text.slice(0, text.length - body.length + end)]) as Told[]), { error: 'SSE_BUFFER_LIMIT' }]
     end += line.length
     if (content === '') held = []
     else if (/^data(:|$)/.test(content)) held.push(content.slice(5).replace(/^ /, ''))

@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
-import { bytes, cut, record } from '../../test/protocol/record.js'
+import { bytes, cut, itemsOf, record } from '../../test/protocol/record.js'
 import { parseVectors, type ParseVector } from '../testing/vectors.js'
 import { createParser, type ReceivedItem } from './index.js'
 import { SseItem } from './item.js'
@@ -8,16 +9,19 @@ test.each(parseVectors.map((vector) => [vector.name, vector] as const))('%s', (_
   const wholes = typeof input === 'string' ? [input, bytes(input)] : [Uint8Array.from(input)]
   for (const whole of wholes) {
     expect(summary(record([whole]))).toEqual(output)
-    expect(summary(record(whole instanceof Uint8Array ? Array.from(whole, (byte) => Uint8Array.of(byte)) : whole.split('')))).toEqual(output)
+    expect(summary(record(whole instanceof Uint8Array ? Array.from(whole, (byte) => Uint8Array.of(byte)) : whole.split('')))).toEqual(
+      output,
+    )
     for (let at = 1; at < whole.length; at++) expect(summary(record(cut(whole, at))), `cut at ${at}`).toEqual(output)
   }
 })
 
 function summary(told: ReturnType<typeof record>): ParseVector['output'] {
-  const all = <K extends string>(key: K) => told.flatMap((one) => (key in one ? [(one as unknown as Record<K, never>)[key]] : []))
+  const all = (key: string): never[] =>
+    told.flatMap((one) => Object.entries(one)).flatMap(([name, value]) => (name === key ? [value as never] : []))
   const [retries, comments] = [all('retry'), all('comment')]
   return {
-    items: all('item').map(({ data, event, lastEventId }) => ({ data, event, lastEventId })),
+    items: itemsOf(told).map(({ data, event, lastEventId }) => ({ data, event, lastEventId })),
     lastEventId: all('id').at(-1) ?? '',
     ...(retries.length > 0 && { retries }),
     ...(comments.length > 0 && { comments }),
@@ -32,7 +36,9 @@ describe('an item', () => {
   })
 
   test('does not inherit the fields of a block without data', () => {
-    expect(parse('id: 1\nretry: 5\nevent: e\n\ndata: a\n\n')).toMatchObject([{ event: 'message', id: undefined, retry: undefined, lastEventId: '1' }])
+    expect(parse('id: 1\nretry: 5\nevent: e\n\ndata: a\n\n')).toMatchObject([
+      { event: 'message', id: undefined, retry: undefined, lastEventId: '1' },
+    ])
   })
 
   test('is an SseItem', () => {
@@ -49,7 +55,13 @@ describe('an item', () => {
 
 describe('callbacks', () => {
   test('come in the order of the stream, the id before its item', () => {
-    expect(record(['retry: 1\n: c\nid: 7\ndata: a\n\nid: 8\n\n']).map((one) => Object.keys(one)[0])).toEqual(['retry', 'comment', 'id', 'item', 'id'])
+    expect(record(['retry: 1\n: c\nid: 7\ndata: a\n\nid: 8\n\n']).map((one) => Object.keys(one)[0])).toEqual([
+      'retry',
+      'comment',
+      'id',
+      'item',
+      'id',
+    ])
   })
 
   test('are told an empty id, and an id that has not changed', () => {
@@ -62,7 +74,14 @@ describe('callbacks', () => {
   })
 
   test('may all be missing or undefined', () => {
-    const parser = createParser({ onItem: () => {}, onId: undefined, onRetry: undefined, onComment: undefined, lastEventId: undefined, maxBufferSize: undefined })
+    const parser = createParser({
+      onItem: () => {},
+      onId: undefined,
+      onRetry: undefined,
+      onComment: undefined,
+      lastEventId: undefined,
+      maxBufferSize: undefined,
+    })
     expect(() => parser.feed(': c\nid: 1\nretry: 1\ndata: a\n\n')).not.toThrow()
   })
 })
@@ -117,7 +136,20 @@ describe('chunks', () => {
     expect(got).toMatchObject([{ data: 'ab' }])
   })
 
-  test.each([[null], [undefined], [42], [{}], [['data: a']], [new Uint16Array(2)], [new DataView(new ArrayBuffer(2))], [new ArrayBuffer(2)]])('%o is none: TypeError', (chunk) => {
+  test('may be bytes of another realm, as in a jsdom test', () => {
+    expect(parse(runInNewContext('Uint8Array.from([100, 97, 116, 97, 58, 97, 10, 10])') as Uint8Array)).toMatchObject([{ data: 'a' }])
+  })
+
+  test.each([
+    [null],
+    [undefined],
+    [42],
+    [{}],
+    [['data: a']],
+    [new Uint16Array(2)],
+    [new DataView(new ArrayBuffer(2))],
+    [new ArrayBuffer(2)],
+  ])('%o is none: TypeError', (chunk) => {
     expect(() => createParser({ onItem: () => {} }).feed(chunk as never)).toThrow(TypeError)
   })
 
@@ -165,7 +197,11 @@ describe('end() and reset()', () => {
     parser.feed('data: a\n\nid: 1\ndata: b\n\ndata: lost\n')
     parser.reset()
     parser.feed('\uFEFFdata: c\n\n')
-    expect(got.map(({ data, lastEventId }) => [data, lastEventId])).toEqual([['a', '0'], ['b', '1'], ['c', '0']])
+    expect(got.map(({ data, lastEventId }) => [data, lastEventId])).toEqual([
+      ['a', '0'],
+      ['b', '1'],
+      ['c', '0'],
+    ])
   })
 })
 

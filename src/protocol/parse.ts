@@ -96,7 +96,8 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
 
   function feed(chunk: string | Uint8Array): void {
     if (typeof chunk === 'string') feedText(chunk)
-    else if (chunk instanceof Uint8Array) feedBytes(chunk)
+    // By shape, not instanceof: bytes of another realm are as good.
+    else if (ArrayBuffer.isView(chunk) && (chunk as Uint8Array).BYTES_PER_ELEMENT === 1) feedBytes(chunk)
     else throw new TypeError('A chunk must be a string or a Uint8Array')
   }
 

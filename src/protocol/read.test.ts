@@ -1,23 +1,33 @@
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
-import { bytes } from '../../test/protocol/record.js'
+import { bytes, toStream } from '../../test/protocol/record.js'
 import { SseError } from '../errors.js'
 import { parseEventStream, type ReceivedItem } from './index.js'
 
 describe('the items come from', () => {
   const text = 'id: 1\ndata: é😀\n\nevent: e\ndata: b\n\ndata: cut off'
   const eachByte = Array.from(bytes(text), (byte) => Uint8Array.of(byte))
-  const should = [{ data: 'é😀', id: '1' }, { data: 'b', event: 'e', lastEventId: '1' }]
+  const should = [
+    { data: 'é😀', id: '1' },
+    { data: 'b', event: 'e', lastEventId: '1' },
+  ]
 
   test.each<[string, () => Parameters<typeof parseEventStream>[0]]>([
     ['a Response', () => eventStream(text)],
-    ['a Response with a charset and capitals', () => new Response(text, { headers: { 'content-type': 'Text/Event-Stream; charset=utf-8' } })],
+    [
+      'a Response with a charset and capitals',
+      () => new Response(text, { headers: { 'content-type': 'Text/Event-Stream; charset=utf-8' } }),
+    ],
     ['a Response of status 201', () => new Response(text, { status: 201, headers: { 'content-type': 'text/event-stream' } })],
     ['a ReadableStream', () => streamOf(...eachByte)],
     ['an async generator of bytes', () => generate(...eachByte)],
     ['an async generator of strings', () => generate(...text.split(''))],
-    ['an async iterable of both', () => generate('id: 1\nda', bytes('ta: é'), bytes('😀').subarray(0, 1), bytes('😀').subarray(1), '\n\nevent: e\ndata: b\n\n')],
-    ['a Node stream', () => new Response(text).body as ReadableStream<Uint8Array>],
+    [
+      'an async iterable of both',
+      () => generate('id: 1\nda', bytes('ta: é'), bytes('😀').subarray(0, 1), bytes('😀').subarray(1), '\n\nevent: e\ndata: b\n\n'),
+    ],
+    ['a Node stream', () => Readable.from(eachByte)],
   ])('%s', async (_, body) => {
     expect(await all(parseEventStream(body()))).toMatchObject(should)
   })
@@ -44,7 +54,9 @@ describe('the items come from', () => {
     const onId = vi.fn<(id: string) => void>()
     const onRetry = vi.fn<(retry: number) => void>()
     const onComment = vi.fn<(text: string) => void>()
-    const items = await all(parseEventStream(eventStream('data: a\n\n:c\nretry: 5\nid: 2\n\n'), { lastEventId: '1', onId, onRetry, onComment }))
+    const items = await all(
+      parseEventStream(eventStream('data: a\n\n:c\nretry: 5\nid: 2\n\n'), { lastEventId: '1', onId, onRetry, onComment }),
+    )
     expect(items).toMatchObject([{ lastEventId: '1' }])
     expect([onId, onRetry, onComment].map((callback) => callback.mock.calls)).toEqual([[['2']], [[5]], [['c']]])
   })
@@ -66,7 +78,10 @@ describe('one loop', () => {
 
   test('pulls nothing before the first next(), and no more than it needs', async () => {
     let pulled = 0
-    const stream = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(bytes(`data: ${++pulled}\n\n`)) }, { highWaterMark: 0 })
+    const stream = new ReadableStream<Uint8Array>(
+      { pull: (controller) => controller.enqueue(bytes(`data: ${++pulled}\n\n`)) },
+      { highWaterMark: 0 },
+    )
     const items = parseEventStream(stream)[Symbol.asyncIterator]()
     await sleep(5)
     expect(pulled).toBe(0)
@@ -105,20 +120,23 @@ describe('leaving the loop', () => {
   })
 
   // However many microtasks have gone by: the body may be just being opened.
-  test.each([0, 1, 2, 3, 4, 5, 8, 20, 'long'])('while it waits cancels the body and ends both next() and return(), %s turns later', async (turns) => {
-    for (const wrap of [eventStream, (stream: ReadableStream<Uint8Array>) => stream]) {
-      const { stream, cancelled } = controlled()
-      const items = parseEventStream(wrap(stream))[Symbol.asyncIterator]()
-      const pending = items.next()
-      if (turns === 'long') await sleep(10)
-      else for (let turn = 0; turn < turns; turn++) await Promise.resolve()
-      const left = items.return?.()
-      expect(await soon(left)).toEqual({ done: true, value: undefined })
-      expect(await soon(pending)).toEqual({ done: true, value: undefined })
-      expect(cancelled).toHaveBeenCalledOnce()
-      expect(await soon(items.next())).toEqual({ done: true, value: undefined })
-    }
-  })
+  test.each<number | 'long'>([0, 1, 2, 3, 4, 5, 8, 20, 'long'])(
+    'while it waits cancels the body and ends both next() and return(), %s turns later',
+    async (turns) => {
+      for (const wrap of [eventStream, (stream: ReadableStream<Uint8Array>) => stream]) {
+        const { stream, cancelled } = controlled()
+        const items = parseEventStream(wrap(stream))[Symbol.asyncIterator]()
+        const pending = items.next()
+        if (turns === 'long') await sleep(10)
+        for (let turn = 0; turn < Number(turns); turn++) await Promise.resolve()
+        const left = items.return?.()
+        expect(await soon(left)).toEqual({ done: true, value: undefined })
+        expect(await soon(pending)).toEqual({ done: true, value: undefined })
+        expect(cancelled).toHaveBeenCalledOnce()
+        expect(await soon(items.next())).toEqual({ done: true, value: undefined })
+      }
+    },
+  )
 
   test('while a generator waits for ever ends both', async () => {
     async function* source() {
@@ -191,7 +209,7 @@ describe('an error', () => {
       throw error
     }
     expect(await outcome(source())).toEqual({ data: ['a', 'b'], error })
-    expect(await outcome(ReadableStream.from(source()) as ReadableStream<Uint8Array>)).toEqual({ data: ['a', 'b'], error })
+    expect(await outcome(toStream(source()))).toEqual({ data: ['a', 'b'], error })
   })
 
   test('SSE_BUFFER_LIMIT comes after the items before it, and cancels the body', async () => {
@@ -226,24 +244,31 @@ describe('an error', () => {
   })
 })
 
-test.each([['data: a\n\n'], [null], [undefined], [42], [{}], [['data: a\n\n']], [bytes('data: a\n\n')], [() => {}], [Promise.resolve(new Response())]])(
-  'what is no body is a TypeError at once, with the remedy: %o',
-  (body) => {
-    expect(() => parseEventStream(body as never)).toThrow(TypeError)
-    expect(() => parseEventStream(body as never)).toThrow(/`body` must be a Response, a ReadableStream or an async iterable/)
-  },
-)
+test.each([
+  ['data: a\n\n'],
+  [null],
+  [undefined],
+  [42],
+  [{}],
+  [['data: a\n\n']],
+  [bytes('data: a\n\n')],
+  [() => {}],
+  [Promise.resolve(new Response())],
+])('what is no body is a TypeError at once, with the remedy: %o', (body) => {
+  expect(() => parseEventStream(body as never)).toThrow(TypeError)
+  expect(() => parseEventStream(body as never)).toThrow(/`body` must be a Response, a ReadableStream or an async iterable/)
+})
 
 test('options of the wrong type are a TypeError at once', () => {
   expect(() => parseEventStream(eventStream(''), { maxBufferSize: -1 })).toThrow(/`maxBufferSize`/)
 })
 
-export function eventStream(body: BodyInit): Response {
+function eventStream(body: BodyInit): Response {
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
 }
 
 function streamOf(...chunks: (Uint8Array | string)[]): ReadableStream<Uint8Array> {
-  return ReadableStream.from(chunks.map((chunk) => (typeof chunk === 'string' ? bytes(chunk) : chunk))) as ReadableStream<Uint8Array>
+  return toStream(generate(...chunks))
 }
 
 async function* generate(...chunks: (Uint8Array | string)[]) {

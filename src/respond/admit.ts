@@ -12,11 +12,11 @@ export interface Head {
   readonly lastEventId: string
 }
 
-const DEFAULTS = {
+const DEFAULTS: readonly (readonly [string, string])[] = [
   // no-transform: a proxy that compresses would hold items back, and nginx would without X-Accel-Buffering.
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-}
+  ['cache-control', 'no-cache, no-transform'],
+  ['x-accel-buffering', 'no'],
+]
 
 /**
  * Decides by the request alone: an event stream, or an answer that needs no source (a preflight, HEAD, 406, or the 204 that ends a
@@ -24,7 +24,7 @@ const DEFAULTS = {
  */
 export function admit(method: string, url: string, header: GetHeader, { headers: more, cors, reconnect }: Settings): Head {
   const headers = new Headers(more)
-  for (const [name, value] of Object.entries(DEFAULTS)) if (!headers.has(name)) headers.set(name, value)
+  for (const [name, value] of DEFAULTS) if (!headers.has(name)) headers.set(name, value)
   if (cors) allowOrigin(headers, header('origin'), cors)
   const lastEventId = lastEventIdOf(header('last-event-id'), url)
   const head = (status: number, type?: string, body: string | null = null): Head => {

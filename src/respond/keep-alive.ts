@@ -21,25 +21,27 @@ let shortest = Infinity
 /** Calls `beat` when there was no `touch()` for `interval` milliseconds (up to a sixteenth more); 0 is never. */
 export function keepAlive(interval: number, beat: () => void): KeepAlive {
   const entry: Entry = { due: performance.now() + interval, interval, beat }
-  if (interval > 0) entries.add(entry)
-  if (interval > 0 && interval < shortest) setTimer(interval)
+  if (interval > 0) {
+    entries.add(entry)
+    if (interval < shortest) {
+      shortest = interval
+      clearInterval(timer)
+      timer = setInterval(tick, interval / GRAIN)
+      // The streams' sockets keep a process running, not this. In a browser it is a number.
+      ;(timer as { unref?: () => void }).unref?.()
+    }
+  }
   return {
     touch() {
       entry.due = performance.now() + interval
     },
     stop() {
       entries.delete(entry)
-      if (entries.size === 0) setTimer(Infinity)
+      if (entries.size > 0) return
+      clearInterval(timer)
+      shortest = Infinity
     },
   }
-}
-
-function setTimer(interval: number): void {
-  shortest = interval
-  clearInterval(timer)
-  timer = interval < Infinity ? setInterval(tick, interval / GRAIN) : undefined
-  // The streams' sockets keep a process running, not this. In a browser it is a number.
-  ;(timer as { unref?: () => void } | undefined)?.unref?.()
 }
 
 function tick(): void {

@@ -4,7 +4,7 @@ import { onAbort } from '../util/abort.js'
 import { admit, type Head } from './admit.js'
 import { onGone } from './gone.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
-import { checkItems, type Items, type Sendable, type SourceFunction } from './source.js'
+import type { Items, Sendable, SourceFunction } from './source.js'
 import { createStream } from './stream.js'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -33,7 +33,6 @@ export function sendSse<T, R extends NodeRequest>(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const settings = settingsOf(options)
-    if (typeof source !== 'function') checkItems(source)
     if (res.headersSent) throw new TypeError('`res` has sent its headers already: call sendSse before anything is written')
     const head = admit(req.method ?? 'GET', req.url ?? '', (name) => headerOf(req, name), settings)
     const stream = createStream<R>(settings, [settings.signal])
@@ -41,11 +40,11 @@ export function sendSse<T, R extends NodeRequest>(
     let lagging = false
     const offGone = onGone(req, res, gone)
     let offSignal: (() => void) | undefined
-    // Items were checked above, and what is taken after leaving is let go without being started.
-    if (!head.stream) stream.leave()
-    else offSignal = onAbort([settings.signal], refuse)
-    if (head.stream || typeof source !== 'function') stream.open(source, req, head.lastEventId).then(begin, refuse)
-    else begin()
+    if (head.stream) offSignal = onAbort([settings.signal], refuse)
+    else stream.leave()
+    // Items are opened in any case: after leaving that lets them go, without starting them.
+    if (typeof source !== 'function' || !stream.signal.aborted) stream.open(source, req, head.lastEventId).then(begin, refuse)
+    else if (!head.stream) begin()
 
     function begin(): void {
       offSignal?.()
@@ -53,7 +52,7 @@ export function sendSse<T, R extends NodeRequest>(
       writeHead(req, res, head)
       if (!head.stream) return void res.end(head.body ?? '')
       res.on('drain', drained)
-      stream.begin({ write, end, isWaiting: () => !lagging })
+      stream.begin({ write, end })
     }
 
     function write(text: string): void {

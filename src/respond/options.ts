@@ -61,19 +61,19 @@ export function settingsOf(options: SseOptions & OpenOption): Settings {
   for (const [type, names] of Object.entries(TYPES)) {
     for (const option of names.split(' ')) {
       const value = (options as Record<string, unknown>)[option]
-      check(value === undefined || typeof value === type, option, `a value of type ${type}`, value)
+      check(value === undefined || typeof value === type, option, type, value)
     }
   }
   const { event, retry, keepAlive = 15_000, reconnect = true, onError = console.error, cors, open } = options
   formatItem({ data: '', event, retry })
   // What setTimeout takes.
-  check(keepAlive >= 0 && keepAlive < 2 ** 31, 'keepAlive', 'milliseconds >= 0', keepAlive)
+  check(keepAlive >= 0 && keepAlive < 2 ** 31, 'keepAlive', '>= 0', keepAlive)
   check(!open || open === 'at-once' || open === 'first-item', 'open', `'at-once' or 'first-item'`, open)
   if (cors) {
     const origins = [cors.origin].flat()
     // Browsers refuse '*' with credentials, and echoing any origin instead would hand every site the user's cookies.
     const valid = origins.every((one) => typeof one === 'function' || (typeof one === 'string' && !(cors.credentials && one === '*')))
-    check(valid, 'cors.origin', "an origin, a list or a function; with `credentials` not '*'", cors.origin)
+    check(valid, 'cors.origin', "an origin, a list or a function, and not '*' with credentials", cors.origin)
   }
   return { ...options, keepAlive, reconnect, onError }
 }

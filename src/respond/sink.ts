@@ -2,6 +2,4 @@
 export interface Sink {
   write(text: string): void
   end(): void
-  /** Whether the client has taken all there was: only then is a keep-alive of use. */
-  isWaiting(): boolean
 }

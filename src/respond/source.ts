@@ -28,41 +28,21 @@ export interface Puller {
   return?: ((value?: undefined) => unknown) | undefined
 }
 
-/** @throws {TypeError} that says what to pass instead. */
-export function checkItems(items: unknown): asserts items is Items {
-  if (typeof items === 'object' && items && ('getReader' in items || Symbol.asyncIterator in items || Symbol.iterator in items)) return
-  throw new TypeError(mustBe('items', 'an async iterable, an array or a ReadableStream; a string in [ ], a promise awaited', items))
-}
-
-export function pullerOf(items: Items): Puller {
-  if ('getReader' in items) {
-    // Its own async iterator would answer return() only after a pending read.
-    const reader = items.getReader()
-    return { next: () => reader.read(), return: () => reader.cancel() }
+/** @throws {TypeError} for what is no source, saying what to pass instead. */
+export function pullerOf(items: unknown): Puller {
+  if (typeof items === 'object' && items) {
+    if ('getReader' in items) {
+      // Its own async iterator would answer return() only after a pending read.
+      const reader = (items as ReadableStream).getReader()
+      return { next: () => reader.read(), return: () => reader.cancel() }
+    }
+    if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+    if (Symbol.iterator in items) return fromSync(items as Iterable<unknown>)
   }
-  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : fromSync(items)
+  throw new TypeError(mustBe('items', 'an (async) iterable or a ReadableStream, not a string or a promise', items))
 }
 
 /** As `for await` does: an array of promises is a stream of what they become. */
 async function* fromSync(items: Iterable<unknown>): AsyncGenerator<unknown> {
   yield* items
-}
-
-/**
- * Lets go of a source, or of a puller. Nobody awaits it: a generator that waits answers only when its wait settles. Items that were
- * never pulled are let go without being started.
- */
-export function release(source: object, onError: (error: unknown) => void): void {
-  const { cancel, return: back } = source as { cancel?: () => unknown; return?: () => unknown }
-  promiseOf(() => (cancel ?? back)?.call(source)).catch(onError)
-}
-
-/** What a call gives as a promise, also when it throws. */
-export function promiseOf<T>(run: () => T | PromiseLike<T>): Promise<T> {
-  try {
-    // The same promise for a native one: an async function around it would cost three turns more per item.
-    return Promise.resolve(run())
-  } catch (error) {
-    return Promise.reject(error)
-  }
 }

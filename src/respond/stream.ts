@@ -1,10 +1,9 @@
-import { formatComment, formatItem, formatValue } from '../protocol/format.js'
+import { formatItem, formatValue } from '../protocol/format.js'
 import { END_ID } from '../protocol/headers.js'
-import { onAbort } from '../util/abort.js'
 import { keepAlive, type KeepAlive } from './keep-alive.js'
 import type { Settings } from './options.js'
 import type { Sink } from './sink.js'
-import { checkItems, promiseOf, pullerOf, release, type Items, type Puller, type SourceFunction } from './source.js'
+import { pullerOf, type Items, type Puller, type SourceFunction } from './source.js'
 
 /** One source on its way to one client, whatever carries it: opened, pulled item by item, and let go exactly once. */
 export interface EventStream<R> {
@@ -35,8 +34,13 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   let alive: KeepAlive | undefined
   let first: Promise<string | undefined> | undefined
   let pulling = false
-  let off: (() => void) | undefined
-  off = onAbort(signals, end)
+  // The client has taken all there was: only then is a keep-alive of use.
+  let isAsked = false
+  for (const outer of signals) {
+    // Given our own signal, the listener goes when the stream is left.
+    outer?.addEventListener('abort', () => end(outer.reason), { signal })
+    if (outer?.aborted) end(outer.reason)
+  }
 
   async function next(): Promise<string | undefined> {
     const { done, value } = await (puller as Puller).next()
@@ -46,12 +50,12 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   }
 
   function take(items: unknown): void {
-    checkItems(items)
-    if (signal.aborted) release(items, report)
-    else puller = pullerOf(items)
+    puller = pullerOf(items)
+    if (signal.aborted) leave()
   }
 
   function write(text: string): void {
+    isAsked = false
     sink?.write(text)
     alive?.touch()
   }
@@ -66,19 +70,19 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
 
   function leave(reason?: unknown): void {
     abort.abort(reason)
+    alive?.stop()
     const from = puller
     // Let go at once: a source that never settles must not hold the connection in memory, nor the connection the source.
     puller = sink = undefined
-    if (from) release(from, report)
-    alive?.stop()
-    off?.()
+    // Not awaited by anybody: a generator that waits answers only when its wait settles.
+    new Promise((resolve) => resolve(from?.return?.())).catch(report)
   }
 
   /** An error in mid-stream or after it: for the server's eyes only. */
   function report(error: unknown): void {
     // A source that heeds its signal by throwing the reason has done as it was told.
     if (signal.aborted && (error === signal.reason || (error as Error | undefined)?.name === 'AbortError')) return
-    promiseOf(() => onError(error)).catch(console.error)
+    new Promise((resolve) => resolve(onError(error))).catch(console.error)
   }
 
   return {
@@ -106,10 +110,11 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
       if (signal.aborted) return to.end()
       sink = to
       // Headers without a body would wait in many a proxy and framework.
-      write(formatItem({ retry, comment: retry === undefined ? '' : undefined }))
-      alive = keepAlive(settings.keepAlive, () => sink?.isWaiting() && write(formatComment()))
+      write(formatItem({ comment: '', retry }))
+      alive = keepAlive(settings.keepAlive, () => isAsked && write(formatItem({ comment: '' })))
     },
     pull() {
+      isAsked = true
       if (pulling || !sink) return
       pulling = true
       ;(first ?? next()).then(

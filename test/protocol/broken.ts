@@ -33,12 +33,14 @@ export function brokenFormatter(mistake?: (typeof formatterMistakes)[number]): (
     const { event, comment } = item
     const [id, retry] = [item.id === undefined ? undefined : String(item.id), item.retry]
     if (event !== undefined && (has('lets LF into an event') ? /\r/ : /[\r\n]/).test(event)) refuse('event')
-    if (id !== undefined && (has('lets NUL into an id') ? /[\r\n]/ : has('lets CR into an id') ? /[\n\0]/ : /[\r\n\0]/).test(id)) refuse('id')
+    if (id !== undefined && (has('lets NUL into an id') ? /[\r\n]/ : has('lets CR into an id') ? /[\n\0]/ : /[\r\n\0]/).test(id))
+      refuse('id')
     if (retry !== undefined && (!Number.isSafeInteger(retry) || (retry < 0 && !has('takes a negative retry')))) refuse('retry')
 
     const lines: string[] = []
     if (comment !== undefined) lines.push(...comment.split(/\r\n|\r|\n/).map((line) => `: ${line}`))
-    if (event !== undefined && !(has('leaves the default event out') && (event === '' || event === 'message'))) lines.push(`event: ${event}`)
+    if (event !== undefined && !(has('leaves the default event out') && (event === '' || event === 'message')))
+      lines.push(`event: ${event}`)
     if (typeof item.data === 'string') {
       const data = has('trims data') ? item.data.trim() : item.data
       const ends = has('does not split data at CR') ? /\r\n|\n/ : has('takes CRLF for two line ends') ? /\r|\n/ : /\r\n|\r|\n/

@@ -1,5 +1,5 @@
 import { createParser as createJudge } from 'eventsource-parser'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { SseError } from '../../src/errors.js'
 import type { formatItem } from '../../src/protocol/index.js'
 import { block, chunksOf, dirtyBytes, garbage, hostileFields, item, plan, sizes } from './arbitraries.js'
@@ -9,7 +9,7 @@ import { referenceParse } from './reference-parser.js'
 
 // The judges take what they judge as a parameter, so that they can themselves be tried on implementations that are broken on purpose.
 
-type Format = typeof formatItem
+type Format = (item: Parameters<typeof formatItem>[0]) => string
 type Properties<T> = Readonly<Record<string, (subject: T) => fc.IProperty<unknown>>>
 
 export const formatterProperties: Properties<Format> = {
@@ -38,7 +38,9 @@ export const parserProperties: Properties<Parse> = {
     ),
 
   'reads what eventsource-parser reads': (parse) =>
-    fc.property(comparable, plan, (text, plan) => same(withoutIds(parse(chunksOf(text, plan))), judge(chunksOf(text, { ...plan, mode: 'text' }) as string[]))),
+    fc.property(comparable, plan, (text, plan) =>
+      same(withoutIds(parse(chunksOf(text, plan))), judge(chunksOf(text, { ...plan, mode: 'text' }) as string[])),
+    ),
 
   'reads back what is written': (parse) => roundTrip(writeSlowly, parse),
 }
@@ -93,13 +95,16 @@ function meant(blocks: readonly Block[], onTheWire: (value: string) => string): 
     if (id !== undefined) told.push({ id: (lastEventId = onTheWire(String(id))) })
     if (data === undefined) continue
     const text = onTheWire(data.replace(/\r\n|\r|\n/g, '\n'))
-    told.push({ item: { data: text, event: onTheWire(event || 'message'), id: id === undefined ? undefined : lastEventId, retry, lastEventId } })
+    told.push({
+      item: { data: text, event: onTheWire(event || 'message'), id: id === undefined ? undefined : lastEventId, retry, lastEventId },
+    })
   }
   return told
 }
 
 /** A formatter too simple to be wrong, so that a failing round trip is the parser's. */
-function writeSlowly({ data, event, id, retry, comment }: Block): string {
+function writeSlowly(item: object): string {
+  const { data, event, id, retry, comment } = item as Block
   const lines: string[] = []
   if (comment !== undefined) lines.push(...comment.split(/\r\n|\r|\n/).map((line) => `: ${line}`))
   if (event !== undefined) lines.push(`event: ${event}`)

@@ -42,6 +42,21 @@ export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
 
+/** A stream of what a source yields, as bytes. */
+export function toStream(source: AsyncGenerator<Chunk>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await source.next()
+        if (done) controller.close()
+        else controller.enqueue(typeof value === 'string' ? bytes(value) : value)
+      },
+      cancel: async () => void (await source.return(undefined)),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
 interface Sliceable {
   readonly length: number
   slice(start?: number, end?: number): unknown

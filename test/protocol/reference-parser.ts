@@ -38,7 +38,7 @@ export function referenceParse(stream: string): Told[] {
     if (field === 'id' && !value.includes('\0')) lastEventIdBuffer = ownId = value
     // "If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten, and set the event
     // stream's reconnection time to that integer. Otherwise, ignore the field."
-    if (field === 'retry' && value !== '' && [...value].every((digit) => '0123456789'.includes(digit))) {
+    if (field === 'retry' && value !== '' && Array.from(value).every((digit) => '0123456789'.includes(digit))) {
       ownRetry = Math.min(parseInt(value, 10), Number.MAX_SAFE_INTEGER)
       told.push({ retry: ownRetry })
     }
