@@ -2,7 +2,7 @@ import { SseError } from '../errors.js'
 
 // What each field may hold, asked of `type:value`: one test per field for both.
 const RULES = {
-  event: [/^string:[^\r\n]*$/, 'a string without CR or LF'],
+  event: [/^string:[^\r\n]*$/, 'a string without CR or LF, on an item with data'],
   id: [/^(string:|bigint:|number:-?\d)[^\r\n\0]*$/, 'a number, or a string without CR, LF or NUL'],
   retry: [/^number:\d{1,16}$/, 'a whole number >= 0'],
   comment: [/^string:/, 'a string'],
@@ -13,12 +13,8 @@ export function checkField(name: keyof typeof RULES, value: unknown): string {
   const [rule, expected] = RULES[name]
   // An object is refused unasked: it may have no text, or another one the next time.
   const text = typeof value === 'object' ? '' : String(value)
-  if (!rule.test(`${typeof value}:${text}`) ) throw invalidField(name, expected, value)
+  if (!rule.test(`${typeof value}:${text}`)) throw new SseError('SSE_INVALID_FIELD', mustBe(name, expected, value))
   return text
-}
-
-export function invalidField(name: string, expected: string, value: unknown): SseError {
-  return new SseError('SSE_INVALID_FIELD', mustBe(name, expected, value))
 }
 
 /** The words of every refusal: what it is about, what would be right, what it was. */

@@ -74,8 +74,8 @@ describe('fields', () => {
   })
 
   test('an event without data is refused: readers would dispatch nothing', () => {
-    expect(() => formatItem({ event: 'x', id: '1' })).toThrow(/`event` must be left out/)
-    expect(() => new SseItem(undefined, { event: 'x' })).toThrow(/`event` must be left out/)
+    expect(() => formatItem({ event: 'x', id: '1' })).toThrow(/`event` must be .* on an item with data/)
+    expect(() => new SseItem(undefined, { event: 'x' })).toThrow(/`event` must be .* on an item with data/)
   })
 
   test.each(['event', 'id', 'comment', 'data', 'retry'])(
@@ -126,8 +126,8 @@ describe('JSON', () => {
   const circular: { self?: unknown } = {}
   circular.self = circular
   test.each<[string, unknown, RegExp]>([
-    ['a function', () => {}, /convert it/],
-    ['a symbol', Symbol('x'), /convert it/],
+    ['a function', () => {}, /serialize/],
+    ['a symbol', Symbol('x'), /serialize/],
     ['a bigint', 5n, /serialize/],
     ['an object with a bigint', { a: 5n }, /serialize/],
     ['a circular object', circular, /serialize/],
@@ -138,13 +138,13 @@ describe('JSON', () => {
           throw new Error('no')
         },
       },
-      /no/,
+      /serialize/,
     ],
-    ['what toJSON() makes undefined', { toJSON: () => undefined }, /convert it/],
-    ['bytes', new Uint8Array(2), /parseEventStream/],
-    ['a Buffer', Buffer.from('a'), /parseEventStream/],
-    ['an ArrayBuffer', new ArrayBuffer(2), /parseEventStream/],
-    ['a DataView', new DataView(new ArrayBuffer(2)), /parseEventStream/],
+    ['what toJSON() makes undefined', { toJSON: () => undefined }, /serialize/],
+    ['bytes', new Uint8Array(2), /parseEventStream|bytes/],
+    ['a Buffer', Buffer.from('a'), /parseEventStream|bytes/],
+    ['an ArrayBuffer', new ArrayBuffer(2), /parseEventStream|bytes/],
+    ['a DataView', new DataView(new ArrayBuffer(2)), /parseEventStream|bytes/],
   ])('%s has none: SSE_INVALID_DATA with the remedy', (_, data, remedy) => {
     for (const item of [{ data }, new SseItem<unknown>(data), events.item('any', data)]) {
       const error = thrown(() => formatItem(item))

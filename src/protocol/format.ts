@@ -1,6 +1,6 @@
 import { SseError } from '../errors.js'
 import { brandOf } from './brand.js'
-import { checkField, invalidField, show } from './fields.js'
+import { checkField, mustBe } from './fields.js'
 import type { SseFields, SseItem } from './item.js'
 
 /** Turns data into text. It must return a string; what it throws becomes SSE_INVALID_DATA. */
@@ -29,10 +29,8 @@ export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: 
   const isUnnamed = brand === 'item' && event === 'message'
   const name = isUnnamed ? (data === undefined ? data : defaultEvent) : event
   let text = comment === undefined ? '' : commentLines(comment)
-  if (name !== undefined) {
-    if (data === undefined) throw invalidField('event', 'left out without data', name)
-    text += `event: ${checkField('event', name)}\n`
-  }
+  // Readers dispatch nothing for an item without data: its name would be lost.
+  if (name !== undefined) text += `event: ${checkField('event', data === undefined ? data : name)}\n`
   if (data !== undefined) text += dataLines(typeof data === 'string' && brand !== 'json' ? data : toJson(data, serialize))
   if (id !== undefined) text += `id: ${checkField('id', id)}\n`
   if (retry !== undefined) text += `retry: ${checkField('retry', retry)}\n`
@@ -74,5 +72,5 @@ function toJson(data: unknown, serialize?: Serialize): string {
     cause = error
   }
   if (typeof text === 'string') return text
-  throw new SseError('SSE_INVALID_DATA', `${show(data)} has no JSON: convert it, pass \`serialize\`, or read bytes with parseEventStream()`, { cause })
+  throw new SseError('SSE_INVALID_DATA', mustBe('data', 'JSON: pass `serialize`, or use parseEventStream() for bytes', data), { cause })
 }

@@ -127,13 +127,19 @@ describe('chunks', () => {
   })
 
   test('may be Buffers and parts of larger buffers, and are not kept', () => {
-    const buffer = Buffer.from('xxdata: a')
-    const got: ReceivedItem[] = []
-    const parser = createParser({ onItem: (item) => got.push(item) })
-    parser.feed(buffer.subarray(2))
-    buffer.fill(0)
-    parser.feed(new Uint8Array(bytes('..b\n\n..').buffer, 2, 3))
-    expect(got).toMatchObject([{ data: 'ab' }])
+    const whole = Buffer.from('data: é😀')
+    for (const make of [(part: Buffer) => Buffer.from(part), (part: Buffer) => Uint8Array.from(part)]) {
+      for (let at = 1; at < whole.length; at++) {
+        const [first, rest] = [make(whole.subarray(0, at)), whole.subarray(at)]
+        const got: ReceivedItem[] = []
+        const parser = createParser({ onItem: (item) => got.push(item) })
+        parser.feed(first)
+        first.fill(0)
+        parser.feed(rest)
+        parser.feed(new Uint8Array(bytes('..b\n\n..').buffer, 2, 3))
+        expect(got, `cut at ${at}`).toMatchObject([{ data: 'é😀b' }])
+      }
+    }
   })
 
   test('may be bytes of another realm, as in a jsdom test', () => {
@@ -183,12 +189,14 @@ describe('end() and reset()', () => {
     ['half a line', 'data: x'],
     ['data', 'data: x\ndata: y\n'],
   ])('end() after %s leaves nothing behind', (_, chunk) => {
-    const onItem = vi.fn<(item: ReceivedItem) => void>()
-    const parser = createParser({ onItem })
-    parser.feed(chunk)
-    parser.end()
-    parser.feed('\ndata: b\n\n')
-    expect(onItem.mock.calls).toMatchObject([[{ data: 'b' }]])
+    for (const next of ['data: b\n\n', '\ndata: b\n\n', bytes('data: b\n\n')]) {
+      const onItem = vi.fn<(item: ReceivedItem) => void>()
+      const parser = createParser({ onItem })
+      parser.feed(chunk)
+      parser.end()
+      parser.feed(next)
+      expect(onItem.mock.calls).toMatchObject([[{ data: 'b' }]])
+    }
   })
 
   test('reset() goes back to the first last event ID', () => {

@@ -97,7 +97,7 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
   function feed(chunk: string | Uint8Array): void {
     if (typeof chunk === 'string') feedText(chunk)
     // By shape, not instanceof: bytes of another realm are as good.
-    else if (ArrayBuffer.isView(chunk) && (chunk as Uint8Array).BYTES_PER_ELEMENT === 1) feedBytes(chunk)
+    else if (ArrayBuffer.isView(chunk) && chunk.BYTES_PER_ELEMENT === 1) feedBytes(chunk)
     else throw new TypeError('A chunk must be a string or a Uint8Array')
   }
 
@@ -106,7 +106,8 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
     const end = cutAt(chunk)
     if (end === chunk.length) return feedText(utf8.decode(chunk))
     feedText(utf8.decode(chunk.subarray(0, end)))
-    cut = chunk.slice(end)
+    // A copy: the caller may use its memory again, and slice() of a Buffer is none.
+    cut = new Uint8Array(chunk.subarray(end))
     plain = false
   }
 
@@ -153,10 +154,16 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
    * string in anything older than itself costs as much as finding it.
    */
   function readLines(text: string, start: number): number {
-    let { data, event, id, rest } = block
+    let data: string | undefined
+    let event: string | undefined
+    let id: string | undefined
+    let rest: Rest | undefined
+    if (block !== NO_BLOCK) {
+      ;({ data, event, id, rest } = block)
+      block = NO_BLOCK
+    }
     // Nothing in a text this short can be too long.
     const roomy = text.length <= limit - sizeOf(data, rest)
-    block = NO_BLOCK
     while (start < text.length) {
       const first = text.charCodeAt(start)
       // "If the line is empty (a blank line): Dispatch the event".

@@ -194,6 +194,17 @@ describe('leaving the loop', () => {
     expect(cancelled).toHaveBeenCalledOnce()
   })
 
+  test('waits until the body is cancelled', async () => {
+    let cancelled = false
+    const cancel = async () => {
+      await sleep(10)
+      cancelled = true
+    }
+    for await (const _ of parseEventStream(new ReadableStream<Uint8Array>({ start: (own) => own.enqueue(bytes('data: a\n\n')), cancel })))
+      break
+    expect(cancelled).toBe(true)
+  })
+
   test('is quiet when the body can not be cancelled', async () => {
     const stream = new ReadableStream<Uint8Array>({ cancel: () => Promise.reject(new Error('no')) })
     const items = parseEventStream(stream)[Symbol.asyncIterator]()
@@ -301,5 +312,5 @@ async function outcome(...args: Parameters<typeof parseEventStream>) {
 
 /** Well before anything that waits for a second. */
 async function soon<T>(promise: Promise<T> | undefined): Promise<T> {
-  return Promise.race([promise as Promise<T>, sleep(300).then(() => Promise.reject(new Error('not within 300 ms')))])
+  return Promise.race([promise as Promise<T>, sleep(800).then(() => Promise.reject(new Error('not within 800 ms')))])
 }

@@ -129,7 +129,8 @@ async function checkResponse(response: Response): Promise<void> {
   if (response.ok && isEventStream(type)) return
   const body = await firstBytes(response)
   const answer: ErrorResponse = { status, headers, body }
-  throw new SseError('SSE_BAD_RESPONSE', `Expected a 2xx event stream, got ${status} ${type ?? 'without a content type'}: ${show(body)}`, { response: answer })
+  const message = `Expected a 2xx event stream, got ${status} ${type ?? 'without a content type'}: ${show(body)}`
+  throw Object.assign(new SseError('SSE_BAD_RESPONSE', message), { response: answer })
 }
 
 async function firstBytes(response: Response): Promise<string> {

@@ -29,6 +29,15 @@ describe('SseDecoderStream', () => {
     expect(await all(decoder.readable)).toMatchObject([{ data: 'é', id: '1' }])
   })
 
+  test('delivers the items before one that is too long, then errors', async () => {
+    const reader = toStream(generate('data: a\n\ndata: b\n\n' + 'x'.repeat(100)))
+      .pipeThrough(new SseDecoderStream({ maxBufferSize: 50 }))
+      .getReader()
+    expect((await reader.read()).value).toMatchObject({ data: 'a' })
+    expect((await reader.read()).value).toMatchObject({ data: 'b' })
+    await expect(reader.read()).rejects.toMatchObject({ code: 'SSE_BUFFER_LIMIT' })
+  })
+
   test('errors with SSE_BUFFER_LIMIT', async () => {
     const decoded = toStream(generate('data: a\n\n', 'x'.repeat(100))).pipeThrough(new SseDecoderStream({ maxBufferSize: 50 }))
     await expect(all(decoded)).rejects.toMatchObject({ code: 'SSE_BUFFER_LIMIT' })

@@ -5,18 +5,36 @@ import type { ReceivedItem } from './received.js'
 /**
  * Bytes or strings of an event stream in, its items out: `response.body.pipeThrough(new SseDecoderStream())`.
  *
- * The stream errors with SSE_BUFFER_LIMIT when an item grows beyond `maxBufferSize`.
+ * The stream errors with SSE_BUFFER_LIMIT when an item grows beyond `maxBufferSize`; items that came before are read first.
  */
 export class SseDecoderStream extends TransformStream<Uint8Array | string, ReceivedItem> {
   constructor(options?: ParseOptions) {
     let onItem: (item: ReceivedItem) => void
+    let isRead = false
+    let failure: { readonly error: unknown } | undefined
     const parser = createParser({ ...options, onItem: (item) => onItem(item) })
+    const check = (): void => {
+      if (failure) throw failure.error
+    }
     super({
       start(controller) {
-        onItem = (item) => controller.enqueue(item)
+        onItem = (item) => {
+          isRead = true
+          controller.enqueue(item)
+        }
       },
-      transform: (chunk) => parser.feed(chunk),
-      flush: () => parser.end(),
+      transform(chunk) {
+        check()
+        isRead = false
+        try {
+          parser.feed(chunk)
+        } catch (error) {
+          // An error drops what wasn't read yet, so that it waits for the next chunk, which comes when the items have been read.
+          if (!isRead) throw error
+          failure = { error }
+        }
+      },
+      flush: check,
     })
   }
 }

@@ -49,31 +49,34 @@ export type Settings = SseOptions &
   OpenOption & { readonly keepAlive: number; readonly reconnect: boolean; readonly onError: (error: unknown) => void }
 
 const TYPES = {
-  string: 'event open',
-  number: 'retry keepAlive',
-  object: 'headers signal cors',
-  function: 'serialize onError',
-  boolean: 'reconnect',
+  event: 'string',
+  retry: 'number',
+  keepAlive: 'number',
+  headers: 'object',
+  signal: 'object',
+  serialize: 'function',
+  reconnect: 'boolean',
+  onError: 'function',
+  cors: 'object',
+  open: 'string',
 }
 
 /** Checks options that may come from plain JavaScript. @throws {TypeError} that names the option; {SseError} for `event` and `retry`. */
 export function settingsOf(options: SseOptions & OpenOption): Settings {
-  for (const [type, names] of Object.entries(TYPES)) {
-    for (const option of names.split(' ')) {
-      const value = (options as Record<string, unknown>)[option]
-      check(value === undefined || typeof value === type, option, type, value)
-    }
+  for (const [option, type] of Object.entries(TYPES)) {
+    const value = (options as Record<string, unknown>)[option]
+    check(value === undefined || typeof value === type, option, type, value)
   }
   const { event, retry, keepAlive = 15_000, reconnect = true, onError = console.error, cors, open } = options
   formatItem({ data: '', event, retry })
   // What setTimeout takes.
   check(keepAlive >= 0 && keepAlive < 2 ** 31, 'keepAlive', '>= 0', keepAlive)
-  check(!open || open === 'at-once' || open === 'first-item', 'open', `'at-once' or 'first-item'`, open)
+  check(['at-once', 'first-item', undefined].includes(open), 'open', 'at-once or first-item', open)
   if (cors) {
     const origins = [cors.origin].flat()
     // Browsers refuse '*' with credentials, and echoing any origin instead would hand every site the user's cookies.
     const valid = origins.every((one) => typeof one === 'function' || (typeof one === 'string' && !(cors.credentials && one === '*')))
-    check(valid, 'cors.origin', "an origin, a list or a function, and not '*' with credentials", cors.origin)
+    check(valid, 'cors.origin', "a string, strings or a function, not '*' with credentials", cors.origin)
   }
   return { ...options, keepAlive, reconnect, onError }
 }

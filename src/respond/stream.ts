@@ -38,8 +38,9 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   let isAsked = false
   for (const outer of signals) {
     // Given our own signal, the listener goes when the stream is left.
-    outer?.addEventListener('abort', () => end(outer.reason), { signal })
-    if (outer?.aborted) end(outer.reason)
+    const stop = (): void => end(outer?.reason)
+    outer?.addEventListener('abort', stop, { signal })
+    if (outer?.aborted) stop()
   }
 
   async function next(): Promise<string | undefined> {

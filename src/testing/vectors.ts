@@ -54,7 +54,11 @@ export const formatVectors: readonly FormatVector[] = [
   { name: 'counts LF CR as two line ends', input: { data: 'LFCR at end\n\r' }, output: 'data: LFCR at end\ndata: \ndata: \n\n' },
   { name: 'keeps a line end at the end of data', input: { data: 'a\r\n' }, output: 'data: a\ndata: \n\n' },
   { name: 'keeps line ends that are all there is', input: { data: '\r\r\n\n' }, output: 'data: \ndata: \ndata: \ndata: \n\n' },
-  { name: 'does not split data at other separators', input: { data: 'a\u2028b\u2029c\u0085d\ve\ff' }, output: 'data: a\u2028b\u2029c\u0085d\ve\ff\n\n' },
+  {
+    name: 'does not split data at other separators',
+    input: { data: 'a\u2028b\u2029c\u0085d\ve\ff' },
+    output: 'data: a\u2028b\u2029c\u0085d\ve\ff\n\n',
+  },
   { name: 'keeps a byte order mark and NUL in data', input: { data: '\uFEFFa\0b' }, output: 'data: \uFEFFa\0b\n\n' },
   { name: 'keeps text beyond ASCII', input: { data: 'é日本😀' }, output: 'data: é日本😀\n\n' },
   {
@@ -63,18 +67,30 @@ export const formatVectors: readonly FormatVector[] = [
     output: ': why\nevent: tick\ndata: a\nid: 7\nretry: 300\n\n',
   },
   { name: 'writes no event when none is given', input: { data: 'a', id: '1' }, output: 'data: a\nid: 1\n\n' },
-  { name: 'writes an event that is given as the default one', input: { data: 'a', event: 'message' }, output: 'event: message\ndata: a\n\n' },
+  {
+    name: 'writes an event that is given as the default one',
+    input: { data: 'a', event: 'message' },
+    output: 'event: message\ndata: a\n\n',
+  },
   { name: 'writes an event that is given as empty', input: { data: 'a', event: '' }, output: 'event: \ndata: a\n\n' },
   { name: 'keeps NUL and spaces in an event', input: { data: 'a', event: ' x\0' }, output: 'event:  x\0\ndata: a\n\n' },
   { name: 'writes an empty id, which resets the last event ID', input: { data: 'a', id: '' }, output: 'data: a\nid: \n\n' },
   { name: 'writes an id that is a number', input: { data: 'a', id: 0 }, output: 'data: a\nid: 0\n\n' },
   { name: 'writes a retry of 0', input: { data: 'a', retry: 0 }, output: 'data: a\nretry: 0\n\n' },
-  { name: 'writes the largest retry in digits', input: { data: 'a', retry: 9007199254740991 }, output: 'data: a\nretry: 9007199254740991\n\n' },
+  {
+    name: 'writes the largest retry in digits',
+    input: { data: 'a', retry: 9007199254740991 },
+    output: 'data: a\nretry: 9007199254740991\n\n',
+  },
   { name: 'writes a block with an id only', input: { id: 'x' }, output: 'id: x\n\n' },
   { name: 'writes a block with a retry only', input: { retry: 60000 }, output: 'retry: 60000\n\n' },
   { name: 'writes a block with a comment only', input: { comment: 'still here' }, output: ': still here\n\n' },
   { name: 'writes an empty comment', input: { comment: '' }, output: ':\n\n' },
-  { name: 'writes line ends in a comment as comment lines', input: { comment: 'a\rdata: b\r\nid: c\n' }, output: ': a\n: data: b\n: id: c\n: \n\n' },
+  {
+    name: 'writes line ends in a comment as comment lines',
+    input: { comment: 'a\rdata: b\r\nid: c\n' },
+    output: ': a\n: data: b\n: id: c\n: \n\n',
+  },
   { name: 'writes null as JSON', input: { data: null }, output: 'data: null\n\n' },
   { name: 'writes a number as JSON', input: { data: 75 }, output: 'data: 75\n\n' },
   { name: 'writes false as JSON', input: { data: false }, output: 'data: false\n\n' },
@@ -139,9 +155,21 @@ export const parseVectors: readonly ParseVector[] = [
   // The stream and its lines.
   { name: 'finds nothing in an empty stream', input: '', output: { items: [], lastEventId: '' } },
   { name: 'finds nothing in blank lines', input: '\n\r\r\n\n', output: { items: [], lastEventId: '' } },
-  { name: 'ends lines at LF', input: 'data: a\nid: 1\n\n', output: { items: [{ data: 'a', event: 'message', lastEventId: '1' }], lastEventId: '1' } },
-  { name: 'ends lines at CR', input: 'data: a\rid: 1\r\r', output: { items: [{ data: 'a', event: 'message', lastEventId: '1' }], lastEventId: '1' } },
-  { name: 'ends lines at CRLF', input: 'data: a\r\nid: 1\r\n\r\n', output: { items: [{ data: 'a', event: 'message', lastEventId: '1' }], lastEventId: '1' } },
+  {
+    name: 'ends lines at LF',
+    input: 'data: a\nid: 1\n\n',
+    output: { items: [{ data: 'a', event: 'message', lastEventId: '1' }], lastEventId: '1' },
+  },
+  {
+    name: 'ends lines at CR',
+    input: 'data: a\rid: 1\r\r',
+    output: { items: [{ data: 'a', event: 'message', lastEventId: '1' }], lastEventId: '1' },
+  },
+  {
+    name: 'ends lines at CRLF',
+    input: 'data: a\r\nid: 1\r\n\r\n',
+    output: { items: [{ data: 'a', event: 'message', lastEventId: '1' }], lastEventId: '1' },
+  },
   {
     name: 'takes LF CR for two line ends',
     input: 'data: a\n\rdata: b\n\r',
@@ -169,7 +197,11 @@ export const parseVectors: readonly ParseVector[] = [
     input: 'data: a\u2028\u2029\u0085\v\fdata: b\n\n',
     output: { items: [{ data: 'a\u2028\u2029\u0085\v\fdata: b', event: 'message', lastEventId: '' }], lastEventId: '' },
   },
-  { name: 'drops one leading BOM', input: '\uFEFFdata: a\n\n', output: { items: [{ data: 'a', event: 'message', lastEventId: '' }], lastEventId: '' } },
+  {
+    name: 'drops one leading BOM',
+    input: '\uFEFFdata: a\n\n',
+    output: { items: [{ data: 'a', event: 'message', lastEventId: '' }], lastEventId: '' },
+  },
   { name: 'drops a BOM that is all there is', input: '\uFEFF', output: { items: [], lastEventId: '' } },
   { name: 'takes a second BOM for part of a field name', input: '\uFEFF\uFEFFdata: a\n\n', output: { items: [], lastEventId: '' } },
   {
@@ -195,7 +227,11 @@ export const parseVectors: readonly ParseVector[] = [
     input: 'data:  a\ndata:\tb\ndata: \ndata:  \n\n',
     output: { items: [{ data: ' a\n\tb\n\n ', event: 'message', lastEventId: '' }], lastEventId: '' },
   },
-  { name: 'keeps colons and spaces in a value', input: 'data: a: b :c \n\n', output: { items: [{ data: 'a: b :c ', event: 'message', lastEventId: '' }], lastEventId: '' } },
+  {
+    name: 'keeps colons and spaces in a value',
+    input: 'data: a: b :c \n\n',
+    output: { items: [{ data: 'a: b :c ', event: 'message', lastEventId: '' }], lastEventId: '' },
+  },
   {
     name: 'takes a line without a colon for a field with an empty value',
     input: 'id: 1\n\nevent: x\nevent\nid\ndata\n\n',
@@ -221,7 +257,11 @@ export const parseVectors: readonly ParseVector[] = [
     input: 'data: a\n: ping\ndata: b\n\n',
     output: { items: [{ data: 'a\nb', event: 'message', lastEventId: '' }], lastEventId: '', comments: ['ping'] },
   },
-  { name: 'dispatches empty data', input: 'data:\n\n', output: { items: [{ data: '', event: 'message', lastEventId: '' }], lastEventId: '' } },
+  {
+    name: 'dispatches empty data',
+    input: 'data:\n\n',
+    output: { items: [{ data: '', event: 'message', lastEventId: '' }], lastEventId: '' },
+  },
   {
     name: 'takes the last event name of a block',
     input: 'event: a\nevent: b\ndata: x\n\n',
@@ -294,7 +334,11 @@ export const parseVectors: readonly ParseVector[] = [
       lastEventId: '1',
     },
   },
-  { name: 'takes the last id of a block', input: 'id: 1\ndata: a\nid: 2\n\n', output: { items: [{ data: 'a', event: 'message', lastEventId: '2' }], lastEventId: '2' } },
+  {
+    name: 'takes the last id of a block',
+    input: 'id: 1\ndata: a\nid: 2\n\n',
+    output: { items: [{ data: 'a', event: 'message', lastEventId: '2' }], lastEventId: '2' },
+  },
   {
     name: 'discards an item that the end cuts off, its id too, but not its retry',
     input: 'id: 1\ndata: a\n\nid: 2\nretry: 5\ndata: b\n',
@@ -302,10 +346,15 @@ export const parseVectors: readonly ParseVector[] = [
   },
 
   // The reconnection time.
-  { name: 'takes a retry of digits', input: 'retry: 300\nretry:0\nretry: 007\n\n', output: { items: [], lastEventId: '', retries: [300, 0, 7] } },
+  {
+    name: 'takes a retry of digits',
+    input: 'retry: 300\nretry:0\nretry: 007\n\n',
+    output: { items: [], lastEventId: '', retries: [300, 0, 7] },
+  },
   {
     name: 'ignores a retry of anything but ASCII digits',
-    input: 'retry\nretry:\nretry: \nretry:  5\nretry: +5\nretry: -5\nretry: 1.5\nretry: 1e3\nretry: 0x1\nretry: 5 \nretry: ٥\nretry: 5\0\n\n',
+    input:
+      'retry\nretry:\nretry: \nretry:  5\nretry: +5\nretry: -5\nretry: 1.5\nretry: 1e3\nretry: 0x1\nretry: 5 \nretry: ٥\nretry: 5\0\n\n',
     output: { items: [], lastEventId: '' },
   },
 ]
