@@ -1,18 +1,11 @@
-import { SseError } from '../errors.js'
 import { ITEM, type Brand } from './brand.js'
 import { checkField, show } from './fields.js'
 import { SseItem, type SseFields } from './item.js'
 import type { ReceivedItem } from './received.js'
+import { validate, type StandardSchema } from './schema.js'
+import { unknownEvent, withTyper } from './typed.js'
 
-/** What zod, valibot, arktype and others implement. @see https://standardschema.dev */
-export interface StandardSchema<I = unknown, O = I> {
-  readonly '~standard': {
-    readonly version: 1
-    readonly vendor: string
-    readonly validate: (value: unknown) => { readonly value: O } | { readonly issues: readonly { readonly message: string }[] } | Promise<unknown>
-    readonly types?: { readonly input: I; readonly output: O } | undefined
-  }
-}
+export type { StandardSchema }
 
 /** The events of a stream, by name. `Out`: what `item()` sends and readers get, always as JSON; `In`: what `item()` takes. */
 export interface Events<Out = unknown, In = Out> {
@@ -43,9 +36,6 @@ export type ReceivedOf<E> = E extends { '~out': infer O }
   ? { [K in keyof O & string]: ReceivedItem<O[K], K> }[keyof O & string] | ReceivedItem<Gap, 'gap'>
   : ReceivedItem
 
-// Registered, so that a client finds the schemas in a map that another copy of the package made.
-const SCHEMAS: unique symbol = Symbol.for('server-sent.schemas') as never
-
 /**
  * One map of event names to schemas, shared by server and client. `gap` is reserved.
  *
@@ -69,10 +59,10 @@ export function defineEvents<const M extends Record<string, StandardSchema> & { 
   const events = {
     item(event: string, data: unknown, fields?: Omit<SseFields, 'event'>): SseItem {
       const schema = known.get(event)
-      if (!schema) throw new SseError('SSE_UNKNOWN_EVENT', `${show(event)} is not one of the events ${[...known.keys()].join(', ')}`)
+      if (!schema) throw unknownEvent(event, known)
       return new JsonItem(validate(event, schema, data), { ...fields, event })
     },
-    [SCHEMAS]: known,
+    ...withTyper(known),
   }
   return events as never
 }
@@ -93,27 +83,4 @@ class JsonItem<T, E extends string> extends SseItem<T, E> {
 /** A schema for T that checks nothing: types only. */
 export function unchecked<T>(): StandardSchema<T> {
   return { '~standard': { version: 1, vendor: 'server-sent', validate: (value) => ({ value: value as T }) } }
-}
-
-/** The schemas behind a map of events. */
-export function schemasOf(events: object): ReadonlyMap<string, StandardSchema> {
-  return (events as { [SCHEMAS]: ReadonlyMap<string, StandardSchema> })[SCHEMAS]
-}
-
-/** The schema's output for a value. @throws {SseError} SSE_INVALID_DATA; {TypeError} when the schema is asynchronous. */
-export function validate(event: string, schema: StandardSchema, value: unknown): unknown {
-  const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) {
-    result.catch(() => {})
-    throw new TypeError(`The schema of \`${event}\` is asynchronous: items are validated at once, use a synchronous one`)
-  }
-  if ('issues' in result && result.issues) {
-    throw new SseError('SSE_INVALID_DATA', `Invalid data for \`${event}\`: ${result.issues.map(describe).join('; ')}`, { cause: result.issues })
-  }
-  return (result as { value: unknown }).value
-}
-
-function describe(issue: { readonly message: string; readonly path?: readonly unknown[] | undefined }): string {
-  const path = issue.path?.map((part) => (typeof part === 'object' && part && 'key' in part ? part.key : part)).map(String).join('.')
-  return path ? `${path}: ${issue.message}` : issue.message
 }

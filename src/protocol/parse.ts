@@ -33,30 +33,25 @@ const COLON = 58
 const BOM = '\uFEFF'
 const CRS = /\r\n?/g
 
-// Stateless, which is twice as fast. The BOM is the parser's business, because it may also come as a string.
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
-const NO_BYTES = new Uint8Array(0)
+// The BOM is the parser's business, because it may also come as a string.
+const createDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true })
 
-// A pinned string or array slot per tiny fragment would cost far more than the text in it.
-const FRAGMENTS = 256
+// For chunks that end with a whole character. Never used as a stream: that takes twice as long, and some decoders remember it.
+const utf8 = /* @__PURE__ */ createDecoder()
 
-/** The fields of a block that has not ended. */
-interface Block {
-  readonly data: string | undefined
-  readonly event: string | undefined
-  readonly id: string | undefined
-  readonly rest: Rest | undefined
-}
+const OPTION_TYPES = [
+  ['onItem', 'function'],
+  ['onId', 'function'],
+  ['onRetry', 'function'],
+  ['onComment', 'function'],
+  ['lastEventId', 'string'],
+  ['maxBufferSize', 'number'],
+] as const
 
-/** What few blocks have. */
-interface Rest {
-  /** The lines of the data after the first, and their length with the line breaks. */
-  lines: string[]
-  size: number
-  retry: number | undefined
-}
+/** The fields of a block that has not ended; `more`: the lines of its data after the first. */
+interface Block extends Opt<{ data: string; more: Pieces; event: string; id: string; retry: number }> {}
 
-const NO_BLOCK: Block = { data: undefined, event: undefined, id: undefined, rest: undefined }
+const NO_BLOCK: Block = {}
 
 /**
  * An incremental parser of event streams: "interpreting an event stream" of the WHATWG standard to the letter, at any chunking,
@@ -69,12 +64,11 @@ const NO_BLOCK: Block = { data: undefined, event: undefined, id: undefined, rest
  */
 export function createParser(options: ParseOptions & { onItem: (item: ReceivedItem) => void }): Parser {
   const { onItem, onId, onRetry, onComment, lastEventId: firstId = '', maxBufferSize: limit = 16_777_216 } = options
-  if (typeof onItem !== 'function') throw new TypeError('`onItem` must be a function')
-  for (const [name, callback] of Object.entries({ onId, onRetry, onComment })) {
-    if (callback !== undefined && typeof callback !== 'function') throw new TypeError(`\`${name}\` must be a function`)
+  for (const [name, type] of OPTION_TYPES) {
+    const value = options[name]
+    if (typeof value !== type && (value !== undefined || name === 'onItem')) throw new TypeError(`\`${name}\` must be a ${type}`)
   }
-  if (typeof firstId !== 'string') throw new TypeError('`lastEventId` must be a string')
-  if (typeof limit !== 'number' || !(limit > 0)) throw new TypeError('`maxBufferSize` must be a number > 0')
+  if (!(limit > 0)) throw new TypeError('`maxBufferSize` must be > 0')
 
   // The block being read, when a chunk has ended within it.
   let block = NO_BLOCK
@@ -87,36 +81,30 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
   let skipLf = false
   let failed = false
 
-  // The unfinished line, in pieces that are joined once: appending would copy a long line again for every chunk. Then the bytes of
-  // its unfinished character.
-  let head = ''
-  let fragments: string[] = []
-  let textSize = 0
-  let cut = NO_BYTES
+  // The unfinished line, and the decoder that may hold the bytes of its unfinished character.
+  const held = createPieces()
+  let cut: TextDecoder | undefined
 
   function feed(chunk: string | Uint8Array): void {
-    if (typeof chunk === 'string') feedText(chunk)
+    if (typeof chunk === 'string') {
+      if (cut !== undefined && chunk !== '') {
+        chunk = cut.decode() + chunk
+        cut = undefined
+      }
+      feedText(chunk)
+    }
     // By shape, not instanceof: bytes of another realm are as good.
     else if (ArrayBuffer.isView(chunk) && chunk.BYTES_PER_ELEMENT === 1) feedBytes(chunk)
-    else throw new TypeError('A chunk must be a string or a Uint8Array')
+    else throw new TypeError('A chunk must be a string or bytes')
   }
 
   function feedBytes(chunk: Uint8Array): void {
-    if (cut.length > 0) chunk = takeCut(chunk)
-    const end = cutAt(chunk)
-    if (end === chunk.length) return feedText(utf8.decode(chunk))
-    feedText(utf8.decode(chunk.subarray(0, end)))
-    // A copy: the caller may use its memory again, and slice() of a Buffer is none.
-    cut = new Uint8Array(chunk.subarray(end))
-    plain = false
-  }
-
-  function takeCut(chunk: Uint8Array): Uint8Array {
-    const joined = new Uint8Array(cut.length + chunk.length)
-    joined.set(cut)
-    joined.set(chunk, cut.length)
-    cut = NO_BYTES
-    return joined
+    const whole = (chunk[chunk.length - 1] as number) < 128
+    if (whole && cut === undefined) return feedText(utf8.decode(chunk))
+    cut ??= createDecoder()
+    feedText(cut.decode(chunk, { stream: !whole }))
+    if (whole) cut = undefined
+    else plain = false
   }
 
   function feedText(chunk: string): void {
@@ -124,7 +112,6 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
     if (!plain) {
       if (failed) fail()
       if (chunk === '') return
-      if (cut.length > 0) chunk = utf8.decode(takeCut(NO_BYTES)) + chunk
       // "strip one leading U+FEFF": as a string it is one character, so that no chunk can split it.
       if (atStart ? chunk.startsWith(BOM) : skipLf && chunk.charCodeAt(0) === LF) start = 1
       atStart = skipLf = false
@@ -138,15 +125,14 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
       }
       chunk = chunk.replace(CRS, '\n')
     }
-    if (textSize > 0) {
+    if (held.size > 0) {
       start = chunk.indexOf('\n') + 1
-      if (start === 0) return holdText(chunk)
-      const line = head + fragments.join('') + chunk.slice(0, start)
-      dropText()
-      readLines(line, 0)
+      if (start === 0) return hold(chunk)
+      held.add(chunk.slice(0, start))
+      readLines(held.take(), 0)
     }
     const tail = readLines(chunk, start)
-    if (tail < chunk.length) holdText(tail === 0 ? chunk : chunk.slice(tail))
+    if (tail < chunk.length) hold(chunk.slice(tail))
   }
 
   /**
@@ -157,36 +143,42 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
     let data: string | undefined
     let event: string | undefined
     let id: string | undefined
-    let rest: Rest | undefined
+    let more: Pieces | undefined
+    let retry: number | undefined
     if (block !== NO_BLOCK) {
-      ;({ data, event, id, rest } = block)
+      ;({ data, more, event, id, retry } = block)
       block = NO_BLOCK
     }
     // Nothing in a text this short can be too long.
-    const roomy = text.length <= limit - sizeOf(data, rest)
+    const roomy = text.length <= limit - sizeOf(data, more)
     while (start < text.length) {
       const first = text.charCodeAt(start)
       // "If the line is empty (a blank line): Dispatch the event".
       if (first === LF) {
-        if (id !== undefined) moveId(id)
+        // "Set the last event ID string of the event source to the value of the last event ID buffer": only now, so that an item that was
+        // cut off is asked for again.
+        if (id !== undefined) {
+          lastEventId = id
+          onId?.(id)
+        }
         // "If the data buffer is an empty string, set the data buffer and the event type buffer to the empty string and return."
         if (data !== undefined) {
-          if (rest !== undefined) data = join(data, rest)
-          onItem(new Received(data, event || 'message', id, rest === undefined ? undefined : rest.retry, lastEventId))
+          if (more !== undefined) data += more.take()
+          onItem(new Received(data, event || 'message', id, retry, lastEventId))
         }
-        data = event = id = rest = undefined
+        data = more = event = id = retry = undefined
         start++
         continue
       }
       const end = text.indexOf('\n', start)
       if (end === -1) break
-      if (!roomy && end - start > limit - sizeOf(data, rest)) fail()
+      if (!roomy && end - start > limit - sizeOf(data, more)) fail()
       if (first === 100 && isData(text, start, end)) {
         const value = valueOf(text, start + 5, end)
         if (data === undefined) data = value
         else {
-          if (rest === undefined) rest = newRest()
-          data = addLine(data, rest, value)
+          if (more === undefined) more = createPieces()
+          more.add('\n' + value)
         }
       } else if (first === 105 && isId(text, start, end)) {
         const value = valueOf(text, start + 3, end)
@@ -197,50 +189,33 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
       } else if (first === COLON) {
         onComment?.(valueOf(text, start + 1, end))
       } else if (first === 114) {
-        const retry = retryOf(text.slice(start, end))
-        if (retry !== undefined) {
-          if (rest === undefined) rest = newRest()
-          rest.retry = retry
-          onRetry?.(retry)
-        }
+        retry = retryOf(text.slice(start, end)) ?? retry
       }
       // "Otherwise: The field is ignored."
       start = end + 1
     }
-    if (data !== undefined || event !== undefined || id !== undefined || rest !== undefined) block = { data, event, id, rest }
+    if (data !== undefined || event !== undefined || id !== undefined || retry !== undefined) block = { data, more, event, id, retry }
     return start
   }
 
-  /**
-   * "Set the last event ID string of the event source to the value of the last event ID buffer": only when a block has ended, so that
-   * an item that was cut off is asked for again.
-   */
-  function moveId(id: string): void {
-    lastEventId = id
-    onId?.(id)
+  /** "If the field value consists of only ASCII digits". Capped, so that a relay can send it on. */
+  function retryOf(line: string): number | undefined {
+    if (!/^retry: ?[0-9]+$/.test(line)) return undefined
+    const retry = Math.min(+line.slice(6), 2 ** 53 - 1)
+    onRetry?.(retry)
+    return retry
   }
 
-  function holdText(text: string): void {
+  function hold(text: string): void {
     plain = false
-    fragments.push(text)
-    textSize += text.length
-    if (fragments.length === FRAGMENTS) {
-      head += fragments.join('')
-      fragments = []
-    }
-    if (textSize > limit - sizeOf(block.data, block.rest)) fail()
-  }
-
-  function dropText(): void {
-    head = ''
-    fragments = []
-    textSize = 0
+    held.add(text)
+    if (held.size > limit - sizeOf(block.data, block.more)) fail()
   }
 
   function end(): void {
     block = NO_BLOCK
-    dropText()
-    cut = NO_BYTES
+    held.take()
+    cut = undefined
     plain = skipLf = false
     atStart = true
   }
@@ -254,49 +229,41 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
   function fail(): never {
     end()
     failed = true
-    throw new SseError(
-      'SSE_BUFFER_LIMIT',
-      `More than \`maxBufferSize\` (${limit}) characters without the end of an item: raise it, or see why the server ends none`,
-    )
+    throw new SseError('SSE_BUFFER_LIMIT', `No item ended within \`maxBufferSize\` (${limit}) characters: raise it`)
   }
 
   return { feed, end, reset }
 }
 
-/** Where a chunk ends in the middle of a UTF-8 character: cutting before a byte that continues none changes nothing in what is decoded. */
-function cutAt(chunk: Uint8Array): number {
-  const { length } = chunk
-  for (let back = 1; back <= 3 && back <= length; back++) {
-    const byte = chunk[length - back] as number
-    // The first byte of a character of two bytes is 0xC0 or more, of three 0xE0, of four 0xF0.
-    if ((byte & 0xc0) !== 0x80) return byte >= 256 - (128 >> back) ? length - back : length
+interface Pieces {
+  /** In characters. */
+  size: number
+  add(text: string): void
+  /** All of them joined, and then there are none. */
+  take(): string
+}
+
+/** Text that comes in pieces, joined once: appending would copy it again whenever somebody looks. */
+function createPieces(): Pieces {
+  let pieces: string[] = []
+  return {
+    size: 0,
+    add(text) {
+      this.size += text.length
+      // A pinned string or array slot per tiny piece would cost far more than the text in it.
+      if (pieces.push(text) === 256) pieces = [`${pieces.shift()}${pieces.join('')}`]
+    },
+    take() {
+      const text = pieces.join('')
+      pieces = []
+      this.size = 0
+      return text
+    },
   }
-  return length
 }
 
-function newRest(): Rest {
-  return { lines: [], size: 0, retry: undefined }
-}
-
-function addLine(data: string, rest: Rest, line: string): string {
-  rest.size += line.length + 1
-  return rest.lines.push(line) === FRAGMENTS ? join(data, rest) : data
-}
-
-function join(data: string, rest: Rest): string {
-  if (rest.lines.length > 0) data += '\n' + rest.lines.join('\n')
-  rest.lines = []
-  rest.size = 0
-  return data
-}
-
-function sizeOf(data: string | undefined, rest: Rest | undefined): number {
-  return data === undefined ? 0 : data.length + (rest === undefined ? 0 : rest.size)
-}
-
-/** "If the field value consists of only ASCII digits". Capped, so that a relay can send it on. */
-function retryOf(line: string): number | undefined {
-  return /^retry: ?[0-9]+$/.test(line) ? Math.min(Number(line.slice(6)), Number.MAX_SAFE_INTEGER) : undefined
+function sizeOf(data: string | undefined, more: Pieces | undefined): number {
+  return data === undefined ? 0 : data.length + (more === undefined ? 0 : more.size)
 }
 
 /** "If value starts with a U+0020 SPACE character, remove it from value." */
@@ -304,9 +271,9 @@ function valueOf(text: string, start: number, end: number): string {
   return text.slice(text.charCodeAt(start) === SPACE ? start + 1 : start, end)
 }
 
-// What comes after the first character; a line without a colon is a field with an empty value. Compared code by code: a slice or
-// startsWith() per line is what parsing short items would mostly cost. A line end is in none of these names, so that they can't
-// match beyond their line.
+// The name after its first character, and its end: "Otherwise, the string is not empty but does not contain a U+003A COLON character",
+// a field with an empty value. Compared code by code: a slice or startsWith() per line is what parsing short items would mostly cost.
+// A line end is in none of these names, so that they can't match beyond their line.
 function isData(text: string, at: number, end: number): boolean {
   return (
     text.charCodeAt(at + 1) === 97 &&

@@ -1,5 +1,4 @@
-import { SseError, type ErrorResponse } from '../errors.js'
-import { isEventStream } from './headers.js'
+import { checkResponse } from './check-response.js'
 import { show } from './fields.js'
 import { createParser, type ParseOptions } from './parse.js'
 import type { ReceivedItem } from './received.js'
@@ -19,8 +18,6 @@ interface Chunks {
 }
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined }
-const FIRST_BYTES = 1024
-const FIRST_BYTES_WITHIN = 1000
 
 /**
  * The items of an event stream as they come: `for await (const item of parseEventStream(await fetch(url)))`.
@@ -121,38 +118,6 @@ function chunksOf(body: Body | null): Chunks {
   }
   const iterator = body[Symbol.asyncIterator]()
   return { next: () => iterator.next(), cancel: () => iterator.return?.() }
-}
-
-async function checkResponse(response: Response): Promise<void> {
-  const { status, headers } = response
-  const type = headers.get('content-type')
-  if (response.ok && isEventStream(type)) return
-  const body = await firstBytes(response)
-  const answer: ErrorResponse = { status, headers, body }
-  const message = `Expected a 2xx event stream, got ${status} ${type ?? 'without a content type'}: ${show(body)}`
-  throw Object.assign(new SseError('SSE_BAD_RESPONSE', message), { response: answer })
-}
-
-async function firstBytes(response: Response): Promise<string> {
-  if (!response.body || response.bodyUsed || response.body.locked) return ''
-  const reader = response.body.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  // An answer of the wrong type may be a stream without end, too.
-  const timer = setTimeout(() => void reader.cancel().catch(() => {}), FIRST_BYTES_WITHIN)
-  try {
-    while (text.length < FIRST_BYTES) {
-      const { done, value } = await reader.read()
-      if (done) break
-      text += decoder.decode(value, { stream: true })
-    }
-  } catch {
-    // What came before the body failed is still worth showing.
-  } finally {
-    clearTimeout(timer)
-    void reader.cancel().catch(() => {})
-  }
-  return text.slice(0, FIRST_BYTES)
 }
 
 // By shape: a Response or stream of another realm, or of a library's own fetch, is as good.

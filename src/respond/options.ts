@@ -53,7 +53,6 @@ const TYPES = {
   retry: 'number',
   keepAlive: 'number',
   headers: 'object',
-  signal: 'object',
   serialize: 'function',
   reconnect: 'boolean',
   onError: 'function',
@@ -67,10 +66,12 @@ export function settingsOf(options: SseOptions & OpenOption): Settings {
     const value = (options as Record<string, unknown>)[option]
     check(value === undefined || typeof value === type, option, type, value)
   }
-  const { event, retry, keepAlive = 15_000, reconnect = true, onError = console.error, cors, open } = options
+  const { event, retry, keepAlive = 15_000, reconnect = true, onError = console.error, cors, open, signal } = options
   formatItem({ data: '', event, retry })
   // What setTimeout takes.
   check(keepAlive >= 0 && keepAlive < 2 ** 31, 'keepAlive', '>= 0', keepAlive)
+  // By shape: a controller in its place is a likely slip.
+  check(!signal || signal.aborted !== undefined, 'signal', 'an AbortSignal', signal)
   check(['at-once', 'first-item', undefined].includes(open), 'open', 'at-once or first-item', open)
   if (cors) {
     const origins = [cors.origin].flat()
