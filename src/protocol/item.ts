@@ -26,12 +26,12 @@ export interface SseFields<E extends string = string> extends Opt<{
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export class SseItem<T = unknown, E extends string = string> {
-  readonly data: T
+  declare readonly data: T
   /** `'message'` when none was given. */
-  readonly event: E
-  readonly id?: string
-  readonly retry?: number
-  readonly comment?: string
+  declare readonly event: E
+  declare readonly id?: string
+  declare readonly retry?: number
+  declare readonly comment?: string
 
   constructor(data: T, fields?: SseFields<E>) {
     const { event, id, retry, comment } = fields ?? {}

@@ -39,15 +39,6 @@ const createDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true })
 // For chunks that end with a whole character. Never used as a stream: that takes twice as long, and some decoders remember it.
 const utf8 = /* @__PURE__ */ createDecoder()
 
-const OPTION_TYPES = [
-  ['onItem', 'function'],
-  ['onId', 'function'],
-  ['onRetry', 'function'],
-  ['onComment', 'function'],
-  ['lastEventId', 'string'],
-  ['maxBufferSize', 'number'],
-] as const
-
 /** The fields of a block that has not ended; `more`: the lines of its data after the first. */
 interface Block extends Opt<{ data: string; more: Pieces; event: string; id: string; retry: number }> {}
 
@@ -64,11 +55,11 @@ const NO_BLOCK: Block = {}
  */
 export function createParser(options: ParseOptions & { onItem: (item: ReceivedItem) => void }): Parser {
   const { onItem, onId, onRetry, onComment, lastEventId: firstId = '', maxBufferSize: limit = 16_777_216 } = options
-  for (const [name, type] of OPTION_TYPES) {
-    const value = options[name]
-    if (typeof value !== type && (value !== undefined || name === 'onItem')) throw new TypeError(`\`${name}\` must be a ${type}`)
+  for (const [name, value] of Object.entries({ onItem, onId, onRetry, onComment })) {
+    if (typeof value !== 'function' && (value !== undefined || name === 'onItem')) throw new TypeError(`\`${name}\` must be a function`)
   }
-  if (!(limit > 0)) throw new TypeError('`maxBufferSize` must be > 0')
+  if (typeof firstId !== 'string') throw new TypeError('`lastEventId` must be a string')
+  if (!(limit > 0) || typeof limit !== 'number') throw new TypeError('`maxBufferSize` must be a number > 0')
 
   // The block being read, when a chunk has ended within it.
   let block = NO_BLOCK
@@ -93,9 +84,8 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
       }
       feedText(chunk)
     }
-    // By shape, not instanceof: bytes of another realm are as good.
-    else if (ArrayBuffer.isView(chunk) && chunk.BYTES_PER_ELEMENT === 1) feedBytes(chunk)
-    else throw new TypeError('A chunk must be a string or bytes')
+    // What is no view of bytes is the decoder's to refuse.
+    else feedBytes(chunk)
   }
 
   function feedBytes(chunk: Uint8Array): void {
@@ -130,6 +120,11 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
       if (start === 0) return hold(chunk)
       held.add(chunk.slice(0, start))
       readLines(held.take(), 0)
+    }
+    // A chunk that is one short item, as of a stream of tokens, is what this is called with most.
+    const end = chunk.indexOf('\n', start)
+    if (block === NO_BLOCK && end + 2 === chunk.length && end <= limit && chunk.charCodeAt(end + 1) === LF && isData(chunk, start, end)) {
+      return onItem(new Received(valueOf(chunk, start + 5, end), 'message', undefined, undefined, lastEventId))
     }
     const tail = readLines(chunk, start)
     if (tail < chunk.length) hold(chunk.slice(tail))
@@ -173,8 +168,14 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
       const end = text.indexOf('\n', start)
       if (end === -1) break
       if (!roomy && end - start > limit - sizeOf(data, more)) fail()
-      if (first === 100 && isData(text, start, end)) {
+      if (isData(text, start, end)) {
         const value = valueOf(text, start + 5, end)
+        // The same within a chunk of many.
+        if (data === undefined && event === undefined && id === undefined && retry === undefined && text.charCodeAt(end + 1) === LF) {
+          onItem(new Received(value, 'message', undefined, undefined, lastEventId))
+          start = end + 2
+          continue
+        }
         if (data === undefined) data = value
         else {
           if (more === undefined) more = createPieces()
@@ -229,7 +230,7 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
   function fail(): never {
     end()
     failed = true
-    throw new SseError('SSE_BUFFER_LIMIT', `No item ended within \`maxBufferSize\` (${limit}) characters: raise it`)
+    throw new SseError('SSE_BUFFER_LIMIT', `No item ended within \`maxBufferSize\` (${limit}): raise it`)
   }
 
   return { feed, end, reset }
@@ -271,11 +272,12 @@ function valueOf(text: string, start: number, end: number): string {
   return text.slice(text.charCodeAt(start) === SPACE ? start + 1 : start, end)
 }
 
-// The name after its first character, and its end: "Otherwise, the string is not empty but does not contain a U+003A COLON character",
+// A name, and its end: "Otherwise, the string is not empty but does not contain a U+003A COLON character",
 // a field with an empty value. Compared code by code: a slice or startsWith() per line is what parsing short items would mostly cost.
 // A line end is in none of these names, so that they can't match beyond their line.
 function isData(text: string, at: number, end: number): boolean {
   return (
+    text.charCodeAt(at) === 100 &&
     text.charCodeAt(at + 1) === 97 &&
     text.charCodeAt(at + 2) === 116 &&
     text.charCodeAt(at + 3) === 97 &&

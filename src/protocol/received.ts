@@ -12,13 +12,20 @@ export interface ReceivedItem<T = string, E extends string = string> extends Sse
  * freeze, which together cost three times the parsing of a short item. All fields are always set: one shape, one code path.
  */
 class Received {
-  constructor(
-    readonly data: string,
-    readonly event: string,
-    readonly id: string | undefined,
-    readonly retry: number | undefined,
-    readonly lastEventId: string,
-  ) {}
+  // Declared, not defined: a field of a class would be set twice.
+  declare readonly data: string
+  declare readonly event: string
+  declare readonly id: string | undefined
+  declare readonly retry: number | undefined
+  declare readonly lastEventId: string
+
+  constructor(data: string, event: string, id: string | undefined, retry: number | undefined, lastEventId: string) {
+    this.data = data
+    this.event = event
+    this.id = id
+    this.retry = retry
+    this.lastEventId = lastEventId
+  }
 
   get [Symbol.toStringTag](): 'SseItem' {
     return 'SseItem'
