@@ -74,8 +74,8 @@ describe('fields', () => {
   })
 
   test('an event without data is refused: readers would dispatch nothing', () => {
-    expect(() => formatItem({ event: 'x', id: '1' })).toThrow(/`event` must be .* on an item with data/)
-    expect(() => new SseItem(undefined, { event: 'x' })).toThrow(/`event` must be .* on an item with data/)
+    expect(() => formatItem({ event: 'x', id: '1' })).toThrow(/`event` must be .* with data/)
+    expect(() => new SseItem(undefined, { event: 'x' })).toThrow(/`event` must be .* with data/)
   })
 
   test.each(['event', 'id', 'comment', 'data', 'retry'])(

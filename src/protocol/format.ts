@@ -72,5 +72,5 @@ function toJson(data: unknown, serialize?: Serialize): string {
     cause = error
   }
   if (typeof text === 'string') return text
-  throw new SseError('SSE_INVALID_DATA', mustBe('data', 'JSON: pass `serialize`, or use parseEventStream() for bytes', data), { cause })
+  throw new SseError('SSE_INVALID_DATA', mustBe('data', 'JSON: use `serialize`, or parseEventStream() for bytes', data), { cause })
 }

@@ -15,7 +15,8 @@ export function onGone(req: NodeRequest, res: NodeResponse, run: () => void): ()
   // A write that crosses the client's leaving: `close` follows.
   res.on('error', noop)
   const offSocket = req.httpVersionMajor < 2 ? onSocketClose(req.socket, run) : noop
-  if (res.destroyed) queueMicrotask(run)
+  // Left before anybody listened. The connection knows of a response that waits on it, and on HTTP/2 of its stream.
+  if (res.destroyed || req.socket.destroyed) queueMicrotask(run)
   return () => {
     res.off('close', run)
     res.off('finish', run)

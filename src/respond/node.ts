@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { onAbort } from '../util/abort.js'
@@ -11,7 +12,7 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
 // How long the last bytes may take when the server ends a stream; then the connection is destroyed.
-const LINGER = 1000
+const LINGER = 500
 
 const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
@@ -35,6 +36,8 @@ export function sendSse<T, R extends NodeRequest>(
     const settings = settingsOf(options)
     if (res.headersSent) throw new TypeError('`res` has sent its headers already: call sendSse before anything is written')
     const head = admit(req.method ?? 'GET', req.url ?? '', (name) => headerOf(req, name), settings)
+    // One signal for all streams of a server is the usual way: no leak to warn of.
+    if (settings.signal) setMaxListeners(0, settings.signal)
     const stream = createStream<R>(settings, [settings.signal])
     let linger: ReturnType<typeof setTimeout> | undefined
     let lagging = false
@@ -43,8 +46,8 @@ export function sendSse<T, R extends NodeRequest>(
     if (head.stream) offSignal = onAbort([settings.signal], refuse)
     else stream.leave()
     // Items are opened in any case: after leaving that lets them go, without starting them.
-    if (typeof source !== 'function' || !stream.signal.aborted) stream.open(source, req, head.lastEventId).then(begin, refuse)
-    else if (!head.stream) begin()
+    const opened = typeof source === 'function' && stream.signal.aborted ? Promise.resolve() : stream.open(source, req, head.lastEventId)
+    opened.then(begin).catch(refuse)
 
     function begin(): void {
       offSignal?.()
@@ -76,6 +79,7 @@ export function sendSse<T, R extends NodeRequest>(
 
     /** Nothing has been sent. */
     function refuse(error: unknown): void {
+      stream.leave(error)
       leave()
       reject(error)
     }
@@ -97,13 +101,13 @@ export function sendSse<T, R extends NodeRequest>(
 
 function writeHead(req: NodeRequest, res: NodeResponse, { status, headers }: Head): void {
   res.statusCode = status
-  res.removeHeader('content-length')
   for (const [name, value] of headers) {
     // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields."
     if (req.httpVersionMajor >= 2 && CONNECTION_HEADERS.has(name)) continue
     const before = name === 'vary' || name === 'set-cookie' ? res.getHeader(name) : undefined
     res.setHeader(name, before === undefined ? value : [before, value].flat().map(String))
   }
+  res.removeHeader('content-length')
 }
 
 function headerOf(req: NodeRequest, name: string): string | undefined {

@@ -72,12 +72,12 @@ export function settingsOf(options: SseOptions & OpenOption): Settings {
   check(keepAlive >= 0 && keepAlive < 2 ** 31, 'keepAlive', '>= 0', keepAlive)
   // By shape: a controller in its place is a likely slip.
   check(!signal || signal.aborted !== undefined, 'signal', 'an AbortSignal', signal)
-  check(['at-once', 'first-item', undefined].includes(open), 'open', 'at-once or first-item', open)
+  check(!open || open === 'first-item' || open === 'at-once', 'open', 'at-once or first-item', open)
   if (cors) {
     const origins = [cors.origin].flat()
     // Browsers refuse '*' with credentials, and echoing any origin instead would hand every site the user's cookies.
     const valid = origins.every((one) => typeof one === 'function' || (typeof one === 'string' && !(cors.credentials && one === '*')))
-    check(valid, 'cors.origin', "a string, strings or a function, not '*' with credentials", cors.origin)
+    check(valid, 'cors.origin', "strings or a function, not '*' with credentials", cors.origin)
   }
   return { ...options, keepAlive, reconnect, onError }
 }

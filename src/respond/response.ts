@@ -21,7 +21,7 @@ export function sse(source: Items | SourceFunction, options: SseOptions & { requ
   const settings = settingsOf(options)
   const { request } = options
   const isCalled = typeof source === 'function'
-  if (!request && (isCalled || settings.cors || !settings.reconnect)) throw new TypeError('`request` must be given for a function, `cors` and `reconnect`')
+  if (!request && (isCalled || settings.cors || !settings.reconnect)) throw new TypeError('A function, `cors` and `reconnect` need `request`')
 
   const head = admit(request?.method ?? 'GET', request?.url ?? '', (name) => request?.headers.get(name), settings)
   const stream = createStream<Request>(settings, [request?.signal, settings.signal])

@@ -31,9 +31,17 @@ describe.each(faces)('$name', ({ ask }) => {
     ['null, numbers and booleans as JSON', () => [null, 1.5, false], 'data: null\n\ndata: 1.5\n\ndata: false\n\n'],
     ['an array that is an item as JSON', () => [[1, 2]], 'data: [1,2]\n\n'],
     ['a String object as JSON', () => [Object('a')], 'data: "a"\n\n'],
-    ['an SseItem with its fields', () => [new SseItem(75, { event: 'heartRate', id: 7, retry: 60_000, comment: 'c' })], ': c\nevent: heartRate\ndata: 75\nid: 7\nretry: 60000\n\n'],
+    [
+      'an SseItem with its fields',
+      () => [new SseItem(75, { event: 'heartRate', id: 7, retry: 60_000, comment: 'c' })],
+      ': c\nevent: heartRate\ndata: 75\nid: 7\nretry: 60000\n\n',
+    ],
     ['an SseItem that is no more than an id', () => [new SseItem(undefined, { id: '5' })], 'id: 5\n\n'],
-    ['typed items as JSON, strings too', () => [events.item('price', { eur: 1 }, { id: 1 }), events.item('note', 'a\nb')], 'event: price\ndata: {"eur":1}\nid: 1\n\nevent: note\ndata: "a\\nb"\n\n'],
+    [
+      'typed items as JSON, strings too',
+      () => [events.item('price', { eur: 1 }, { id: 1 }), events.item('note', 'a\nb')],
+      'event: price\ndata: {"eur":1}\nid: 1\n\nevent: note\ndata: "a\\nb"\n\n',
+    ],
     ['text beyond ASCII', () => ['é日😀'], 'data: é日😀\n\n'],
     ['all kinds mixed', () => ['a', 1, new SseItem('b', { event: 'e' })], 'data: a\n\ndata: 1\n\nevent: e\ndata: b\n\n'],
     ['nothing', () => [], ''],
@@ -110,14 +118,45 @@ describe.each(faces)('$name', ({ ask }) => {
   })
 
   test.each<[string, () => unknown, object, string]>([
-    ['event names the items that have no name', () => ['a', new SseItem('b'), new SseItem('c', { event: 'own' })], { event: 'tick' }, 'event: tick\ndata: a\n\nevent: tick\ndata: b\n\nevent: own\ndata: c\n\n'],
-    ['event leaves alone what has no data, and who is named message on purpose', () => [new SseItem(undefined, { id: 1 }), new SseItem('a', { event: 'message' })], { event: 'tick' }, 'id: 1\n\nevent: message\ndata: a\n\n'],
+    [
+      'event names the items that have no name',
+      () => ['a', new SseItem('b'), new SseItem('c', { event: 'own' })],
+      { event: 'tick' },
+      'event: tick\ndata: a\n\nevent: tick\ndata: b\n\nevent: own\ndata: c\n\n',
+    ],
+    [
+      'event leaves alone what has no data, and who is named message on purpose',
+      () => [new SseItem(undefined, { id: 1 }), new SseItem('a', { event: 'message' })],
+      { event: 'tick' },
+      'id: 1\n\nevent: message\ndata: a\n\n',
+    ],
     ['serialize writes what JSON can not', () => [{ n: 10n, at: new Date(0) }], { serialize }, 'data: {"n":"10","at":"1970"}\n\n'],
     ['serialize is not asked for strings', () => ['a'], { serialize: () => 'no' }, 'data: a\n\n'],
-    ['serialize is asked for the strings of typed items', () => [events.item('note', 'a')], { serialize: () => 'yes' }, 'event: note\ndata: yes\n\n'],
+    [
+      'serialize is asked for the strings of typed items',
+      () => [events.item('note', 'a')],
+      { serialize: () => 'yes' },
+      'event: note\ndata: yes\n\n',
+    ],
     ['serialize may write lines', () => [1], { serialize: () => 'a\r\nb' }, 'data: a\ndata: b\n\n'],
     ['reconnect: false says good-bye', () => ['a'], { reconnect: false }, `data: a\n\n${CLOSED}`],
-    ['options may all be undefined', () => ['a'], { event: undefined, retry: undefined, keepAlive: undefined, headers: undefined, signal: undefined, serialize: undefined, reconnect: undefined, onError: undefined, cors: undefined, open: undefined }, 'data: a\n\n'],
+    [
+      'options may all be undefined',
+      () => ['a'],
+      {
+        event: undefined,
+        retry: undefined,
+        keepAlive: undefined,
+        headers: undefined,
+        signal: undefined,
+        serialize: undefined,
+        reconnect: undefined,
+        onError: undefined,
+        cors: undefined,
+        open: undefined,
+      },
+      'data: a\n\n',
+    ],
   ])('%s', async (_, source, options, text) => {
     expect(await sent(source(), options)).toBe(text)
   })

@@ -39,7 +39,7 @@ export function pullerOf(items: unknown): Puller {
     if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
     if (Symbol.iterator in items) return fromSync(items as Iterable<unknown>)
   }
-  throw new TypeError(mustBe('items', 'an (async) iterable or a ReadableStream, not a string or promise', items))
+  throw new TypeError(mustBe('items', 'an iterable or ReadableStream, not a string or promise', items))
 }
 
 /** As `for await` does: an array of promises is a stream of what they become. */

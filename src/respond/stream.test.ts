@@ -2,21 +2,13 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SseError, SseItem } from '../index.js'
 import { parseEventStream } from '../protocol/index.js'
 import { faces } from '../../test/helpers/faces.js'
-import { sleep, when } from '../../test/helpers/servers.js'
+import { never, sleep, when } from '../../test/helpers/servers.js'
 
 const BOOM = new Error('boom: password=hunter2')
 
-async function* failing(): AsyncGenerator<string> {
-  throw BOOM
-}
-
-async function* failingAfter(...items: unknown[]): AsyncGenerator<unknown> {
+async function* failingAfter(...items: unknown[]): AsyncGenerator {
   yield* items
   throw BOOM
-}
-
-async function* never(): AsyncGenerator<string> {
-  await new Promise(() => {})
 }
 
 describe.each(faces)('$name', ({ ask }) => {
@@ -40,8 +32,12 @@ describe.each(faces)('$name', ({ ask }) => {
         }),
         {},
       ],
-      ['with open: first-item a source that fails', failing, { open: 'first-item' }],
-      ['with open: first-item a ReadableStream that fails', () => new ReadableStream({ start: (controller) => controller.error(BOOM) }), { open: 'first-item' }],
+      ['with open: first-item a source that fails', () => failingAfter(), { open: 'first-item' }],
+      [
+        'with open: first-item a ReadableStream that fails',
+        () => new ReadableStream({ start: (controller) => controller.error(BOOM) }),
+        { open: 'first-item' },
+      ],
       ['with open: first-item an array whose first promise rejects', () => [Promise.reject(BOOM)], { open: 'first-item' }],
     ])('%s is answered by the error handler, and by nobody else', async (_, source, options) => {
       const errors: unknown[] = []
@@ -65,12 +61,12 @@ describe.each(faces)('$name', ({ ask }) => {
       const answer = await ask(async () => items)
       expect(answer.status).toBe(500)
       expect(answer.refusal()).toBeInstanceOf(TypeError)
-      expect(String(answer.refusal())).toMatch(/`items` must be an \(?async\)? iterable/)
+      expect(String(answer.refusal())).toMatch(/`items` must be .*iterable/)
     })
 
     test('a first item that can not be sent is answered by the error handler, and the source returned', async () => {
       let returned = false
-      async function* source(): AsyncGenerator<unknown> {
+      async function* source(): AsyncGenerator {
         try {
           yield 1n
         } finally {
@@ -121,37 +117,36 @@ describe.each(faces)('$name', ({ ask }) => {
       return { text, errors }
     }
 
-    test.each<[string, unknown, string]>([
-      ['a generator', failingAfter('a'), 'data: a\n\n'],
-      ['a generator, at its first item', failing(), ''],
-      ['a function with a generator', () => failingAfter('a', 'b'), 'data: a\n\ndata: b\n\n'],
-      ['an array of promises', ['a', Promise.reject(BOOM)], 'data: a\n\n'],
-      ['a ReadableStream', new ReadableStream({ start: (controller) => controller.error(BOOM) }), ''],
-      ['a ReadableStream that has more to give', readable(), 'data: a\n\n'],
-      ['an iterator that throws', thrower(), ''],
+    test.each<[string, () => unknown, string]>([
+      ['a generator', () => failingAfter('a'), 'data: a\n\n'],
+      ['a generator, at its first item', () => failingAfter(), ''],
+      ['a function with a generator', () => () => failingAfter('a', 'b'), 'data: a\n\ndata: b\n\n'],
+      ['an array of promises', () => ['a', rejected()], 'data: a\n\n'],
+      ['a ReadableStream', () => readable(), ''],
+      ['a ReadableStream that had more to give', () => readable('a'), 'data: a\n\n'],
+      ['an iterator that throws', () => thrower(), ''],
     ])('%s that fails ends the stream; onError gets exactly its error, once, and the client no word of it', async (_, source, text) => {
-      const seen = await failed(source, { reconnect: true })
+      const seen = await failed(source())
       expect(seen.text).toBe(`:\n\n${text}`)
       expect(seen.errors).toEqual([BOOM])
       expect(seen.errors[0]).toBe(BOOM)
     })
 
-    function readable(): ReadableStream {
+    function rejected(): Promise<never> {
+      const promise = Promise.reject(BOOM)
+      promise.catch(() => {})
+      return promise
+    }
+
+    function readable(...items: unknown[]): ReadableStream {
       return new ReadableStream(
         {
           pull(controller) {
-            if (controller.desiredSize === 1) controller.enqueue('a')
+            if (items.length > 0) controller.enqueue(items.shift())
             else controller.error(BOOM)
           },
         },
-        { highWaterMark: 1 },
-      ).pipeThrough(
-        new TransformStream({
-          transform: (item, controller) => {
-            controller.enqueue(item)
-            setTimeout(() => controller.error(BOOM), 20)
-          },
-        }),
+        { highWaterMark: 0 },
       )
     }
 
@@ -170,16 +165,16 @@ describe.each(faces)('$name', ({ ask }) => {
     })
 
     test.each<[string, unknown, RegExp]>([
-      ['undefined', undefined, /undefined has no JSON/],
-      ['a function', () => {}, /has no JSON/],
-      ['a bigint', 5n, /5 has no JSON/],
+      ['undefined', undefined, /JSON/],
+      ['a function', () => {}, /JSON/],
+      ['a bigint', 5n, /JSON/],
       ['bytes', new Uint8Array(3), /parseEventStream\(\)/],
       ['a Buffer', Buffer.from('data: a\n\n'), /parseEventStream\(\)/],
       ['an ArrayBuffer', new ArrayBuffer(3), /parseEventStream\(\)/],
-      ['what refers to itself', circular(), /has no JSON/],
+      ['what refers to itself', circular(), /JSON/],
     ])('%s is refused with its remedy; the source is returned', async (_, item, message) => {
       let returned = 0
-      async function* source(): AsyncGenerator<unknown> {
+      async function* source(): AsyncGenerator {
         try {
           yield 'a'
           yield item
@@ -294,30 +289,33 @@ describe.each(faces)('$name', ({ ask }) => {
       expect(await after(() => {})).toEqual([])
     })
 
-    test.each(['at-once', 'first-item'])('during its function, with open: %s, what that gives later is let go, and nothing reported', async (open) => {
-      const errors: unknown[] = []
-      const done: string[] = []
-      let give: (items: unknown) => void = () => {}
-      let signal: AbortSignal | undefined
-      const client = new AbortController()
-      const asked = ask(
-        (context: { signal: AbortSignal }) => {
-          signal = context.signal
-          return new Promise((resolve) => (give = resolve))
-        },
-        { open, onError: (error: unknown) => errors.push(error) },
-        { signal: client.signal },
-      )
-      asked.catch(() => {})
-      await when(() => signal !== undefined)
-      client.abort()
-      await when(() => signal?.aborted === true)
-      give(new ReadableStream({ pull: () => void done.push('pulled'), cancel: () => void done.push('cancelled') }, { highWaterMark: 0 }))
-      await when(() => done.length > 0)
-      await sleep(10)
-      expect(done).toEqual(['cancelled'])
-      expect(errors).toEqual([])
-    })
+    test.each(['at-once', 'first-item'])(
+      'during its function, with open: %s, what that gives later is let go, and nothing reported',
+      async (open) => {
+        const errors: unknown[] = []
+        const done: string[] = []
+        let give: (items: unknown) => void = () => {}
+        let signal: AbortSignal | undefined
+        const client = new AbortController()
+        const asked = ask(
+          (context: { signal: AbortSignal }) => {
+            signal = context.signal
+            return new Promise((resolve) => (give = resolve))
+          },
+          { open, onError: (error: unknown) => errors.push(error) },
+          { signal: client.signal },
+        )
+        asked.catch(() => {})
+        await when(() => signal !== undefined)
+        client.abort()
+        await when(() => signal?.aborted === true)
+        give(new ReadableStream({ pull: () => void done.push('pulled'), cancel: () => void done.push('cancelled') }, { highWaterMark: 0 }))
+        await when(() => done.length > 0)
+        await sleep(10)
+        expect(done).toEqual(['cancelled'])
+        expect(errors).toEqual([])
+      },
+    )
   })
 
   describe('signal', () => {
@@ -377,6 +375,7 @@ describe.each(faces)('$name', ({ ask }) => {
     })
     const answer = await ask(() => parseEventStream(upstream))
     await answer.until('data: a')
+    expect(cancelled).toBe(false)
     answer.leave()
     await when(() => cancelled)
   })

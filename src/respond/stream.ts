@@ -24,9 +24,13 @@ export interface EventStream<R> {
   leave(reason?: unknown): void
 }
 
+// One for all: an error made at the leaving has a stack that holds the response, for as long as a source holds its signal.
+const OVER = /* @__PURE__ */ AbortSignal.abort().reason as unknown
+
 /** @param signals End the stream from outside. */
 export function createStream<R>(settings: Settings, signals: readonly (AbortSignal | undefined)[]): EventStream<R> {
-  const { serialize, event, retry, reconnect, onError } = settings
+  // Not `settings` itself, which has the request: a source that never settles must not hold it.
+  const { serialize, event, retry, reconnect, onError, open, keepAlive: silence } = settings
   const abort = new AbortController()
   const { signal } = abort
   let puller: Puller | undefined
@@ -69,7 +73,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     to?.end()
   }
 
-  function leave(reason?: unknown): void {
+  function leave(reason: unknown = OVER): void {
     abort.abort(reason)
     alive?.stop()
     const from = puller
@@ -93,7 +97,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     async open(source, request, lastEventId) {
       try {
         take(typeof source === 'function' ? await source({ request, signal, lastEventId }) : source)
-        if (settings.open === 'first-item') {
+        if (puller && open === 'first-item') {
           // A client that leaves meanwhile reads no answer, but whoever awaits it goes on.
           await new Promise((resolve, reject) => {
             signal.onabort = resolve
@@ -103,7 +107,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
         }
       } catch (error) {
         if (signal.aborted) return report(error)
-        leave()
+        leave(error)
         throw error
       }
     },
@@ -112,12 +116,13 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
       sink = to
       // Headers without a body would wait in many a proxy and framework.
       write(formatItem({ comment: '', retry }))
-      alive = keepAlive(settings.keepAlive, () => isAsked && write(formatItem({ comment: '' })))
     },
     pull() {
       isAsked = true
       if (pulling || !sink) return
       pulling = true
+      // Not before: a Response that nobody reads is never left, and must not be kept alive.
+      alive ??= keepAlive(silence, () => isAsked && write(formatItem({ comment: '' })))
       ;(first ?? next()).then(
         (text) => {
           pulling = false
@@ -126,7 +131,8 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
         },
         (error) => {
           report(error)
-          end()
+          // As the reason, so that a ReadableStream that fails again when it is cancelled isn't reported twice.
+          end(error)
         },
       )
       first = undefined

@@ -1,4 +1,5 @@
 import { SseError } from '../errors.js'
+import { show } from '../protocol/fields.js'
 import { parseEventStream } from '../protocol/read.js'
 import type { ReceivedItem } from '../protocol/received.js'
 
@@ -16,10 +17,14 @@ export interface CollectOptions {
  */
 export function collect(stream: Response | Promise<Response>, count: number, options?: CollectOptions): Promise<ReceivedItem[]>
 export function collect<T>(stream: AsyncIterable<T>, count: number, options?: CollectOptions): Promise<T[]>
-export async function collect(stream: Response | Promise<Response> | AsyncIterable<unknown>, count: number, { within = 5000 }: CollectOptions = {}): Promise<unknown[]> {
+export async function collect(
+  stream: Response | Promise<Response> | AsyncIterable<unknown>,
+  count: number,
+  { within = 5000 }: CollectOptions = {},
+): Promise<unknown[]> {
   if (!Number.isSafeInteger(count) || count < 0) throw new TypeError(`\`count\` must be a whole number >= 0: ${count}`)
   const items: unknown[] = []
-  const had = (): string => `${items.length} of ${count} items had come: ${JSON.stringify(items)}`
+  const had = (): string => `${items.length} of ${count} items had come: ${toText(items)}`
   let timer: ReturnType<typeof setTimeout> | undefined
   let iterator: AsyncIterator<unknown> | undefined
   const late = new Promise<never>((_, reject) => {
@@ -29,7 +34,6 @@ export async function collect(stream: Response | Promise<Response> | AsyncIterab
     const source = Symbol.asyncIterator in stream ? stream : parseEventStream(await Promise.race([stream, late]))
     iterator = source[Symbol.asyncIterator]()
     while (items.length < count) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other is the point
       const { done, value } = await Promise.race([iterator.next(), late])
       if (done) throw new SseError('SSE_CLOSED', `The stream ended; ${had()}`)
       items.push(value)
@@ -37,7 +41,20 @@ export async function collect(stream: Response | Promise<Response> | AsyncIterab
     return items
   } finally {
     clearTimeout(timer)
-    // Not awaited: a generator that waits would answer only after its wait.
-    void iterator?.return?.()?.catch(() => {})
+    // Not awaited: a generator that waits would answer only after its wait, and an answer may be late.
+    leave(iterator, stream).catch(() => {})
+  }
+}
+
+async function leave(iterator: AsyncIterator<unknown> | undefined, stream: object): Promise<void> {
+  if (iterator) await iterator.return?.()
+  else await (await (stream as Promise<Response>)).body?.cancel()
+}
+
+function toText(items: readonly unknown[]): string {
+  try {
+    return JSON.stringify(items)
+  } catch {
+    return items.map(show).join(', ')
   }
 }
