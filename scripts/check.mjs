@@ -17,6 +17,7 @@ const steps = [
   ['size', 2 * MINUTE],
   ['knip', 2 * MINUTE],
   ['check:consumers', 12 * MINUTE],
+  ['check:runtimes', 10 * MINUTE],
   ['test', 15 * MINUTE],
 ]
 

@@ -27,10 +27,9 @@ export class SseError extends Error {
   declare readonly code: SseErrorCode
   declare readonly response?: ErrorResponse
 
-  constructor(code: SseErrorCode, message: string, options?: { cause?: unknown; response?: ErrorResponse | undefined }) {
+  constructor(code: SseErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.name = 'SseError'
     this.code = code
-    if (options?.response) this.response = options.response
   }
 }

@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const expected = {
   'server-sent': ['SseError', 'SseItem', 'defineEvents', 'sse', 'unchecked'],
   'server-sent/node': ['SseError', 'SseItem', 'defineEvents', 'sendSse', 'sse', 'unchecked'],
+  'server-sent/client': ['EventSource', 'connect'],
   'server-sent/protocol': ['SseDecoderStream', 'SseEncoderStream', 'createParser', 'formatComment', 'formatItem', 'parseEventStream'],
   'server-sent/testing': ['collect'],
 }

@@ -11,6 +11,7 @@ import {
   type SseErrorCode,
   type SseOptions,
 } from 'server-sent'
+import { connect, EventSource, type ConnectOptions } from 'server-sent/client'
 import { sendSse, SseItem as SameItem } from 'server-sent/node'
 import { createParser, formatComment, formatItem, parseEventStream, SseDecoderStream, SseEncoderStream } from 'server-sent/protocol'
 import { collect } from 'server-sent/testing'
@@ -73,3 +74,31 @@ sse('hello')
 void sse(() => [1])
 // @ts-expect-error: { event, data } looks like an item and is none
 sse([{ event: 'price', data: 1 }])
+
+const connectOptions: ConnectOptions<typeof events> = {
+  events,
+  lastEventId: undefined,
+  headers: { authorization: 'Bearer' },
+  method: 'GET',
+}
+
+export async function follow(signal: AbortSignal): Promise<number> {
+  let cents = 0
+  const stream = connect('https://example.test/live', { ...connectOptions, signal, reconnect: { max: 5_000 } })
+  for await (const item of stream) {
+    if (item.event === 'price') cents = item.data.cents
+    if (item.event === 'gap') console.log(item.data.reason, stream.status, stream.lastEventId.length)
+  }
+  return cents
+}
+
+export function standard(): EventSource {
+  const source = new EventSource('https://example.test/live', { headers: async () => ({ authorization: 'Bearer' }) })
+  source.onmessage = ({ data, lastEventId }) => console.log(data, lastEventId)
+  source.addEventListener('price', (event) => console.log(event.origin), { once: true })
+  if (source.readyState === EventSource.CLOSED) source.close()
+  return source
+}
+
+// @ts-expect-error: no such event
+connect('https://example.test/live', { events, until: (item) => item.event === 'prices' })

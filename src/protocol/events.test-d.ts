@@ -11,7 +11,6 @@ import {
 } from '../index.js'
 import { createParser, formatItem, parseEventStream, SseDecoderStream, SseEncoderStream } from './index.js'
 
-// oxlint-disable typescript/no-unnecessary-type-parameters -- that is how types are compared
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function assert<_ extends true>(): void {}
 

@@ -52,7 +52,8 @@ export function defineEvents<const M extends Record<string, StandardSchema> & { 
   for (const [event, schema] of Object.entries(schemas as Record<string, StandardSchema>)) {
     checkField('event', event)
     if (event === 'gap') throw new TypeError('`gap` is reserved for what a client missed: choose another event name')
-    if (typeof schema?.['~standard']?.validate !== 'function') throw new TypeError(`\`${event}\` must have a Standard Schema (zod, valibot, arktype, unchecked<T>()): ${show(schema)}`)
+    if (typeof schema?.['~standard']?.validate !== 'function')
+      throw new TypeError(`\`${event}\` must have a Standard Schema (zod, valibot, arktype, unchecked<T>()): ${show(schema)}`)
     known.set(event, schema)
   }
 

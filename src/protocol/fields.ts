@@ -12,6 +12,7 @@ const RULES = {
 export function checkField(name: keyof typeof RULES, value: unknown): string {
   const [rule, expected] = RULES[name]
   // An object is refused unasked: it may have no text, or another one the next time.
+  // oxlint-disable-next-line typescript/no-base-to-string -- not an object
   const text = typeof value === 'object' ? '' : String(value)
   if (!rule.test(`${typeof value}:${text}`)) throw new SseError('SSE_INVALID_FIELD', mustBe(name, expected, value))
   return text
@@ -24,6 +25,7 @@ export function mustBe(name: string, expected: string, value: unknown): string {
 
 /** A value for an error message: short, on one line, whatever it is. */
 export function show(value: unknown): string {
+  // oxlint-disable-next-line typescript/no-base-to-string -- not an object
   const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? {}.toString.call(value) : String(value)
   return text.slice(0, 80)
 }

@@ -34,6 +34,8 @@ export function acceptsEventStream(accept: string | null | undefined): boolean {
  */
 export function lastEventIdOf(header: string | null | undefined, url: string): string {
   // "Last-Event-ID", lastEventIDValue, is "UTF-8 encoded"; headers show a character per byte.
-  const id = header ? new TextDecoder().decode(Uint8Array.from(header, (byte) => byte.charCodeAt(0))) : (new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]).get('lastEventId') ?? '')
+  const id = header
+    ? new TextDecoder().decode(Uint8Array.from(header, (byte) => byte.charCodeAt(0)))
+    : (new URLSearchParams(/\?([^#]*)/.exec(url)?.[1]).get('lastEventId') ?? '')
   return SENSIBLE.test(id) ? id : ''
 }

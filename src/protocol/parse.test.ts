@@ -146,13 +146,7 @@ describe('chunks', () => {
     expect(parse(runInNewContext('Uint8Array.from([100, 97, 116, 97, 58, 97, 10, 10])') as Uint8Array)).toMatchObject([{ data: 'a' }])
   })
 
-  test.each([
-    [null],
-    [undefined],
-    [42],
-    [{}],
-    [['data: a']],
-  ])('%o is none: TypeError', (chunk) => {
+  test.each([[null], [undefined], [42], [{}], [['data: a']]])('%o is none: TypeError', (chunk) => {
     expect(() => createParser({ onItem: () => {} }).feed(chunk as never)).toThrow(TypeError)
   })
 

@@ -17,11 +17,15 @@ import { createStream, type EventStream } from './stream.js'
  */
 export function sse<T>(items: Items<T> & Sendable<T>, options?: SseOptions & { request?: Request | undefined }): Response
 export function sse<T>(source: SourceFunction<T> & Sendable<T>, options: SseOptions & { request: Request } & OpenOption): Promise<Response>
-export function sse(source: Items | SourceFunction, options: SseOptions & { request?: Request | undefined } & OpenOption = {}): Response | Promise<Response> {
+export function sse(
+  source: Items | SourceFunction,
+  options: SseOptions & { request?: Request | undefined } & OpenOption = {},
+): Response | Promise<Response> {
   const settings = settingsOf(options)
   const { request } = options
   const isCalled = typeof source === 'function'
-  if (!request && (isCalled || settings.cors || !settings.reconnect)) throw new TypeError('A function, `cors` and `reconnect` need `request`')
+  if (!request && (isCalled || settings.cors || !settings.reconnect))
+    throw new TypeError('A function, `cors` and `reconnect` need `request`')
 
   const head = admit(request?.method ?? 'GET', request?.url ?? '', (name) => request?.headers.get(name), settings)
   const stream = createStream<Request>(settings, [request?.signal, settings.signal])

@@ -43,6 +43,6 @@ export function pullerOf(items: unknown): Puller {
 }
 
 /** As `for await` does: an array of promises is a stream of what they become. */
-async function* fromSync(items: Iterable<unknown>): AsyncGenerator<unknown> {
+async function* fromSync(items: Iterable<unknown>): AsyncGenerator {
   yield* items
 }

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+export type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void
+
+/** Thrown by a handler: answered as JSON with its code and message. */
+export class HttpError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+export function answer(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+  res.end(`${JSON.stringify(body)}\n`)
+}
+
+/** By DNS rebinding any site may point a name of its own here; the Host header still has that name. */
+export function isLocal(host: string | undefined): boolean {
+  return host === undefined || /^(([a-z\d-]+\.)*localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host)
+}
+
+/**
+ * The `text` of a small JSON body. JSON, because other sites may not send that without asking first, and they are not allowed.
+ *
+ * @throws {HttpError}
+ */
+export async function textOf(req: IncomingMessage, longest = 200): Promise<string> {
+  if (!/^application\/json\b/i.test(req.headers['content-type'] ?? '')) {
+    throw new HttpError(415, 'NOT_JSON', 'Send {"text": "..."} as application/json')
+  }
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of req) {
+    chunks.push(chunk as Buffer)
+    if ((size += (chunk as Buffer).length) > 4096)
+      throw new HttpError(413, 'TOO_LARGE', 'The body may have 4096 bytes')
+  }
+  let body: unknown
+  try {
+    body = JSON.parse(Buffer.concat(chunks).toString())
+  } catch {
+    throw new HttpError(400, 'NOT_JSON', 'The body is not JSON')
+  }
+  const text = (body as { text?: unknown } | null)?.text
+  if (typeof text !== 'string' || text.trim() === '' || text.length > longest) {
+    throw new HttpError(
+      400,
+      'INVALID_TEXT',
+      `\`text\` must be a string of 1 to ${longest} characters`,
+    )
+  }
+  return text.trim()
+}

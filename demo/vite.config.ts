@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vite'
+import { snippets } from './snippets.js'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  root: here('./'),
+  publicDir: false,
+  plugins: [snippets(here('./'))],
+  build: {
+    outDir: here('dist/page'),
+    emptyOutDir: true,
+    target: 'es2022',
+    // Every file is one of ours: the pages allow nothing inline.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: { input: ['index.html', 'patterns.html', '404.html'].map(here) },
+  },
+})

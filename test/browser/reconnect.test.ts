@@ -1,0 +1,79 @@
+import type { Browser, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeInChromium, launchChromium } from '../helpers/chromium.js'
+import { startDemo, type Demo } from '../helpers/demo.js'
+import { button, holes, rowsOf, stateOf } from '../helpers/page.js'
+import { until } from '../helpers/until.js'
+
+describeInChromium('the heart-rate page, when connections end', () => {
+  let browser: Browser
+
+  beforeAll(async () => {
+    browser = await launchChromium()
+  }, 60_000)
+  afterAll(() => browser?.close())
+
+  test.concurrent('stopped and started again, /sse-item brings what was missed', async () => {
+    const demo = await startDemo()
+    try {
+      const page = await openPage(demo)
+      const card = cardOf(page, 'SseItem')
+      await button(card, 'Start').click()
+      await until('a reading', async () => (await rowsOf(card)).length > 0)
+      await button(card, 'Stop').click()
+      const before = (await rowsOf(card)).length
+      await page.waitForTimeout(4_500)
+      await button(card, 'Start').click()
+      await until('what was missed', async () => (await rowsOf(card)).length >= before + 2)
+      expect(await holes(card)).toEqual([])
+      expect(await card.locator('.raw').textContent()).toMatch(/> GET \/sse-item\n> Last-Event-ID: \d+\n< 200 text\/event-stream\n/)
+    } finally {
+      await demo.stop()
+    }
+  })
+
+  test.concurrent('a server that is killed is shown; by waiting or by Reconnect now the page recovers, and misses no reading', async () => {
+    const restarting = await startDemo()
+    let restarted: Demo | undefined
+    try {
+      const page = await openPage(restarting)
+      const [strings, items] = [cardOf(page, 'String'), cardOf(page, 'SseItem')]
+      for (const card of [strings, items]) await button(card, 'Start').click()
+      await until('both live with readings', async () => (await rowsOf(strings)).length > 0 && (await rowsOf(items)).length > 0)
+      await restarting.stop('SIGKILL')
+
+      // The default of three seconds, and the minute that `retry` has told.
+      await until('the short countdown', async () => /^Reconnecting in [123] s$/.test(await stateOf(strings)))
+      await until('the long countdown', async () => /^Reconnecting in (60|5\d) s$/.test(await stateOf(items)))
+      const first = await stateOf(items)
+      await until('it counts down', async () => (await stateOf(items)) !== first)
+      expect(await page.locator('#status').textContent()).toMatch(/SseItem: connection lost, reconnecting in \d+ s\./)
+      // Nobody there: it waits once more.
+      await until('a new countdown', async () => /^Reconnecting in 1 s$/.test(await stateOf(strings)))
+      await until('a new countdown', async () => /^Reconnecting in 3 s$/.test(await stateOf(strings)))
+
+      restarted = await startDemo(restarting.port)
+      await until('recovered by waiting', async () => (await stateOf(strings)) === 'Live')
+      expect(await stateOf(items)).toMatch(/^Reconnecting in [45]\d s$/)
+      const before = (await rowsOf(items)).length
+      await button(items, 'Reconnect now').click()
+      await until('recovered by Reconnect now', async () => (await stateOf(items)) === 'Live')
+      await until('what was missed', async () => (await rowsOf(items)).length > before + 2)
+      expect(await holes(items)).toEqual([])
+      expect(await button(items, 'Reconnect now').count()).toBe(0)
+      expect(await restarted.streams('/sse-item')).toBe(1)
+    } finally {
+      await Promise.all([restarting.stop('SIGKILL'), restarted?.stop()])
+    }
+  }, 40_000)
+
+  async function openPage({ url }: Demo): Promise<Page> {
+    const page = await browser.newPage()
+    await page.goto(url)
+    return page
+  }
+})
+
+function cardOf(page: Page, title: string): Locator {
+  return page.getByRole('article', { name: title, exact: true })
+}
