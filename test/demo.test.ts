@@ -77,6 +77,14 @@ test('ids go on rising by one over a restart of the server', async () => {
   }
 })
 
+test('/ward asks for a header, and sends typed items', async () => {
+  const refused = await fetch(`${demo.url}/ward`)
+  expect(refused.status).toBe(403)
+  expect(await refused.json()).toEqual({ code: 'WRONG_WARD', message: 'Send X-Ward: 7' })
+  const [item] = await collect(fetch(`${demo.url}/ward`, { headers: { 'X-Ward': '7' } }), 1)
+  expect(item).toMatchObject({ event: 'heartRate', data: expect.stringMatching(/^\{"rate":\d\d,"ward":"7"\}$/) as string })
+})
+
 test('/vitals sends the events it is asked for, and tells how many bytes it left out', async () => {
   const all = await collect(fetch(`${demo.url}/vitals`), 4)
   expect(all.map(({ event }) => event)).toEqual(['heartRate', 'alarm', 'battery', 'heartRate'])

@@ -9,8 +9,14 @@ export interface Reading {
   readonly time: Date
 }
 
+/** What a card needs of a stream. */
+export type CardStream = Pick<
+  LiveStream,
+  'url' | 'state' | 'isStarted' | 'start' | 'stop' | 'reconnectNow' | 'onstate' | 'onitem' | 'onwire'
+> & { readonly header?: string }
+
 export interface Card {
-  readonly stream: LiveStream
+  readonly stream: CardStream
   readonly plot: Plot
   show(reading: Reading): void
   /** To be called a few times a second. */
@@ -23,7 +29,7 @@ const WIRE_SHOWN = 6_000
 const LONG_WAIT = 3_000
 
 /** Fills in what all cards have in common, and keeps it true to the stream. */
-export function createCard(id: string, stream: LiveStream): Card {
+export function createCard(id: string, stream: CardStream): Card {
   const card = document.querySelector<HTMLElement>(`#${id}`) as HTMLElement
   const template = document.querySelector<HTMLTemplateElement>('#card') as HTMLTemplateElement
   card.querySelector('.about')?.after(template.content.cloneNode(true))
@@ -76,7 +82,7 @@ export function createCard(id: string, stream: LiveStream): Card {
   function stateChanged(): void {
     const { name } = stream.state
     card.dataset['state'] = name
-    part('curl').textContent = `curl -N ${quoted(`${location.origin}${stream.url}`)}`
+    part('curl').textContent = `curl -N ${stream.header ? `-H '${stream.header}' ` : ''}${quoted(`${location.origin}${stream.url}`)}`
     // Not `disabled`: that would take the focus away from whoever has just pressed it.
     start.ariaDisabled = String(stream.isStarted)
     stop.ariaDisabled = String(!stream.isStarted)
@@ -104,7 +110,7 @@ export function createCard(id: string, stream: LiveStream): Card {
   return { stream, plot, show, tick }
 }
 
-function describeState({ state }: LiveStream): string {
+function describeState({ state }: CardStream): string {
   switch (state.name) {
     case 'stopped':
       return 'Stopped'
@@ -121,7 +127,7 @@ function describeState({ state }: LiveStream): string {
   }
 }
 
-function describeEmpty({ isStarted, state }: LiveStream): string {
+function describeEmpty({ isStarted, state }: CardStream): string {
   if (!isStarted) return 'No events yet. Start opens one connection.'
   if (state.name !== 'connecting' || isShort(state.since)) return 'Waiting for the first event.'
   return 'Other windows hold the six connections that a browser opens to one host over HTTP/1.1. Stop a stream there.'

@@ -1,6 +1,7 @@
 import { createCard, type Reading } from './card.js'
 import { LiveStream } from './live-stream.js'
 import { createVitals } from './vitals.js'
+import { createWard } from './ward.js'
 
 const EVERY = 2_000
 
@@ -36,6 +37,7 @@ const cards = [
     return stream
   }),
   createVitals('vitals'),
+  createWard('ward'),
 ]
 
 for (const [name, act] of [

@@ -9,6 +9,7 @@ import { presence } from './patterns/presence.js'
 import { progress } from './patterns/progress.js'
 import { jsonItem, sseItem, stringItem } from './streams.js'
 import { vitals } from './vitals.js'
+import { ward } from './ward.js'
 
 /** Everything the demo answers, by path and method. */
 export function createApp(): Handler {
@@ -19,6 +20,7 @@ export function createApp(): Handler {
     '/json-item': { GET: jsonItem },
     '/sse-item': { GET: sseItem },
     '/vitals': { GET: vitals },
+    '/ward': { GET: ward },
     '/patterns/progress': { GET: progress },
     '/patterns/log-tail': { GET: logTail },
     '/patterns/notifications': { GET: notifications, POST: notify },

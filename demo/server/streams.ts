@@ -30,7 +30,7 @@ async function* records(signal: AbortSignal) {
 }
 // end
 
-const monitor = createMonitor()
+export const monitor = createMonitor()
 
 // snippet: sse-item
 export const sseItem: Handler = (req, res) =>

@@ -67,6 +67,37 @@ describeInChromium('the heart-rate page, when connections end', () => {
     }
   }, 40_000)
 
+  test.concurrent('connect() waits longer and longer while the server is away, shows it, and misses no reading', async () => {
+    const restarting = await startDemo()
+    let restarted: Demo | undefined
+    try {
+      const page = await openPage(restarting)
+      const card = cardOf(page, 'Client')
+      const waits = async (): Promise<string> => (await card.locator('.waits').textContent()) ?? ''
+      await button(card, 'Start').click()
+      await until('a reading', async () => (await rowsOf(card)).length > 0)
+      expect((await rowsOf(card))[0]?.[3]).toMatch(/^\{"rate":\d\d,"ward":"7"\}$/)
+      expect(await waits()).toBe('No waits: it is connected.')
+
+      await restarting.stop('SIGKILL')
+      await until('two waits', async () => /^Waits: \d+\.\d s, \d+\.\d s/.test(await waits()))
+      const before = (await rowsOf(card)).length
+      restarted = await startDemo(restarting.port)
+      await until('recovered by itself', async () => (await stateOf(card)) === 'Live', 20_000)
+      expect(await waits()).toBe('No waits: it is connected.')
+      await until('what was missed', async () => (await rowsOf(card)).length > before + 1)
+      expect(await holes(card)).toEqual([])
+      expect(await card.locator('.raw').textContent()).toMatch(
+        /> GET \/ward\n> X-Ward: 7\n> Last-Event-ID: \d+\n< 200 text\/event-stream\n/,
+      )
+      expect(await restarted.streams('/ward')).toBe(1)
+      await button(card, 'Stop').click()
+      await until('the server to see it leave', async () => (await restarted?.streams('/ward')) === 0)
+    } finally {
+      await Promise.all([restarting.stop('SIGKILL'), restarted?.stop()])
+    }
+  }, 60_000)
+
   async function openPage({ url }: Demo): Promise<Page> {
     const page = await browser.newPage()
     await page.goto(url)

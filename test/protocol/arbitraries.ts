@@ -7,16 +7,16 @@ export const HOSTILE = /[\r\n\0\uFEFF:\u2028]|^ /
 const PIECES = ['\r', '\n', '\r\n', '\0', '\uFEFF', ':', ' ', '\u2028', 'data: x', 'id', 'é', '😀', '\uD83D', 'a', '7', '']
 
 /** Text of which at least half is hostile: a test counts. */
-export const text = fc.oneof(
+const text = fc.oneof(
   { weight: 3, arbitrary: fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((pieces) => pieces.join('')) },
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme' }) },
 )
 
 // Replaced, not removed, so that the share of hostile text stays.
-export const eventName = text.map((name) => name.replace(/[\r\n]/g, ':'))
-export const idText = text.map((id) => id.replace(/[\r\n\0]/g, '\u2028'))
-export const id = fc.oneof({ weight: 4, arbitrary: idText }, fc.integer(), fc.bigInt())
-export const retry = fc.oneof(fc.nat(), fc.constantFrom(0, 300, Number.MAX_SAFE_INTEGER))
+const eventName = text.map((name) => name.replace(/[\r\n]/g, ':'))
+const idText = text.map((id) => id.replace(/[\r\n\0]/g, '\u2028'))
+const id = fc.oneof({ weight: 4, arbitrary: idText }, fc.integer(), fc.bigInt())
+const retry = fc.oneof(fc.nat(), fc.constantFrom(0, 300, Number.MAX_SAFE_INTEGER))
 
 /** An item that .NET accepts, too. */
 export const item = fc.record({ data: text, event: eventName, id, retry }, { requiredKeys: ['data'] })
