@@ -1,0 +1,6 @@
+export { connect } from './connect.js'
+export type { EventStream, Status } from './connect.js'
+export type { AnyEvents, ConnectOptions, Reconnect } from './connect-options.js'
+export { EventSource } from './event-source.js'
+export type { EventSourceOptions } from './event-source.js'
+export type { Fetch, HeadersLike, HeadersSource } from './request.js'
