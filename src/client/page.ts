@@ -20,7 +20,7 @@ export function watchPage(whenHidden: boolean, onSleep: () => void): Page {
 
   function look({ type }: Event): void {
     isAway = type === 'pagehide' || (isAway && type !== 'pageshow')
-    if (isAwake()) void wake
+    if (isAwake()) wake()
     else if (wasAwake) onSleep()
     wasAwake = isAwake()
   }
