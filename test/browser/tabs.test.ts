@@ -39,7 +39,10 @@ describeInChromium('the heart-rate page in a window of', () => {
         // Shown again, it goes on by itself, and what came while it was hidden has come all the same.
         await first.activate()
         await first.see(ALL_LIVE)
-        await until('a stream of each is left', async () => (await Promise.all(PATHS.map((path) => demo.streams(path)))).join() === '1,1,1,1,1')
+        await until(
+          'a stream of each is left',
+          async () => (await Promise.all(PATHS.map((path) => demo.streams(path)))).join() === '1,1,1,1,1',
+        )
         await first.see(`${IDS}.length > 2`)
         expectNoHole(await first.see(IDS))
 
