@@ -1,8 +1,5 @@
-import { EVENT_STREAM } from '../protocol/headers.js'
+import { EVENT_STREAM, type HeadersLike } from '../protocol/headers.js'
 import { isSameOrigin, redirectOf } from './redirect.js'
-
-// `HeadersInit` is missing from the types of Node 20, where it would silently be `any`.
-export type HeadersLike = NonNullable<RequestInit['headers']>
 
 /** Headers, or a function that is asked for them anew at each attempt: the place for a token that expires. */
 export type HeadersSource = HeadersLike | (() => HeadersLike | Promise<HeadersLike>)

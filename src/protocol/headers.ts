@@ -1,3 +1,7 @@
+// `HeadersInit` is missing from the types of Node 20, where it would silently be `any`.
+/** What `new Headers()` takes. */
+export type HeadersLike = NonNullable<RequestInit['headers']>
+
 /** The media type of event streams. It is always UTF-8, so that it needs no charset. */
 export const EVENT_STREAM = 'text/event-stream'
 

@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import { onAbort } from '../util/abort.js'
 import { admit, type Head } from './admit.js'
 import { onGone } from './gone.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
@@ -42,16 +41,16 @@ export function sendSse<T, R extends NodeRequest>(
     let linger: ReturnType<typeof setTimeout> | undefined
     let lagging = false
     const offGone = onGone(req, res, gone)
-    let offSignal: (() => void) | undefined
-    if (head.stream) offSignal = onAbort([settings.signal], refuse)
-    else stream.leave()
+    if (!head.stream) stream.leave()
+    else if (stream.signal.aborted) refuse(stream.signal.reason)
+    else stream.signal.addEventListener('abort', ended)
     // Items are opened in any case: after leaving that lets them go, without starting them.
     const opened = typeof source === 'function' && stream.signal.aborted ? Promise.resolve() : stream.open(source, req, head.lastEventId)
     opened.then(begin).catch(refuse)
 
     function begin(): void {
-      offSignal?.()
       if (head.stream && stream.signal.aborted) return
+      stream.signal.removeEventListener('abort', ended)
       writeHead(req, res, head)
       if (!head.stream) return void res.end(head.body ?? '')
       res.on('drain', drained)
@@ -77,6 +76,11 @@ export function sendSse<T, R extends NodeRequest>(
       if (settings.signal?.aborted) linger = setTimeout(() => res.destroy(), LINGER)
     }
 
+    /** Before it has begun: the server stops, or the source failed. */
+    function ended(): void {
+      refuse(stream.signal.reason)
+    }
+
     /** Nothing has been sent. */
     function refuse(error: unknown): void {
       stream.leave(error)
@@ -85,8 +89,9 @@ export function sendSse<T, R extends NodeRequest>(
     }
 
     function gone(): void {
-      stream.leave()
+      // First: a client that leaves before the stream has begun refuses nothing.
       leave()
+      stream.leave()
       resolve()
     }
 
@@ -94,7 +99,7 @@ export function sendSse<T, R extends NodeRequest>(
       clearTimeout(linger)
       res.off('drain', drained)
       offGone()
-      offSignal?.()
+      stream.signal.removeEventListener('abort', ended)
     }
   })
 }

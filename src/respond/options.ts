@@ -1,9 +1,7 @@
 import { formatItem, type Serialize } from '../protocol/format.js'
 import { mustBe } from '../protocol/fields.js'
+import type { HeadersLike } from '../protocol/headers.js'
 import type { Opt } from '../protocol/item.js'
-
-/** What `new Headers()` takes. */
-export type HeadersLike = NonNullable<RequestInit['headers']>
 
 /** Which other origins may read the stream. OPTIONS is answered; Last-Event-ID, Authorization, Cache-Control and Content-Type are allowed. */
 export type Cors = Opt<{
