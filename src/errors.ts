@@ -8,6 +8,7 @@ export type SseErrorCode =
   | 'SSE_BAD_RESPONSE'
   | 'SSE_IDLE'
   | 'SSE_CLOSED'
+  | 'SSE_CONFLICT'
   | 'SSE_ENGINE'
 
 /** What a server answered instead of an event stream. */

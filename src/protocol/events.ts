@@ -23,7 +23,7 @@ export interface Events<Out = unknown, In = Out> {
 /** Told in-band, as `event: gap`, when a client missed something that can't be sent again. */
 export interface Gap {
   readonly topics: readonly string[]
-  readonly reason: 'expired' | 'epoch' | 'unknown-id' | 'dropped'
+  readonly reason: 'expired' | 'epoch' | 'unknown-id' | 'topics' | 'dropped'
   readonly from: string
   readonly to: string
 }
