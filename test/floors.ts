@@ -22,7 +22,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const RUNS_ANYWHERE = [/^index\.ts$/, /^protocol\//, /^client\//, /^react\//, /^respond\/response\.ts$/]
 
 /** Optional peer dependencies, and the only folders that may import them. */
-const PEERS: Record<string, readonly string[]> = {}
+const PEERS: Record<string, readonly string[]> = {
+  lmdb: ['engines/disk/'],
+}
 
 interface Import {
   readonly file: string
