@@ -85,6 +85,8 @@ export interface Engine {
    * @param onReset The store begins a new epoch.
    */
   watch(onItems: (items: readonly StoredItem[], through: number) => void, onReset: (epoch: string) => void): () => void
+  /** The known topics that are selected: for the snapshots of a pattern. An engine without it gives patterns none. */
+  topics?(selectors: readonly Selector[]): Promise<readonly string[]>
   close(): Promise<void>
   readonly supports: {
     /** Items survive the end of the process. */
