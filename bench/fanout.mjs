@@ -85,6 +85,7 @@ function summaryOf(scenario, cells, rounds, sizes) {
   const names = cells.map((cell) => cell.name)
   return {
     about: scenario.about(sizes),
+    sizes,
     rounds: rounds.length,
     cells: Object.fromEntries(
       names.map((name) => {

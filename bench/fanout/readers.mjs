@@ -13,6 +13,7 @@ export async function startReaders(program, port, { connections, topics = 1, fol
   }
   return {
     begun,
+    pid: readers.pid,
     /** Resolves with the moment in which every reader has had `items` items. */
     async reached(items, { within }) {
       readers.say(`goal ${items}`)

@@ -137,6 +137,7 @@ async function fan(tools, { contender, connections, topics = 1, follow = 1, rate
     await readers.report()
 
     const cpu = cpuOf(server.pid)
+    const cpuOfReaders = cpuOf(readers.pid)
     const begun = now()
     const published = server.publish(rate, count, size, topics)
     published.catch(() => {}) // who is stopped while publishing has nothing to say
@@ -147,6 +148,7 @@ async function fan(tools, { contender, connections, topics = 1, follow = 1, rate
     const lost = ended === undefined ? await lostWithoutTrace(readers, report, connections * count * each) : 0
     return {
       cpuPerDelivery: used / report.items,
+      readersCpuPerDelivery: (cpuOf(readers.pid) - cpuOfReaders) / report.items,
       deliveredPerSecond: report.items / (((ended ?? report.at) - begun) / 1e6),
       deliveredShare: report.items / (connections * count * each),
       ...latencies(report),
