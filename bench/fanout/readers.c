@@ -206,6 +206,14 @@ static void readHead(struct reader *reader) {
   if (++opened == connections) say("open");
 }
 
+static void leave(struct reader *reader) {
+  if (reader->state <= HEAD) waiting--;
+  reader->state = CLOSED;
+  close(reader->fd);
+  closed++;
+  fprintf(stderr, "readers: the server has closed reader %d\n", reader->index);
+}
+
 static void take(struct reader *reader, const char *from, size_t length, long at) {
   const char *end = from + length;
   while (from < end) {
@@ -216,7 +224,8 @@ static void take(struct reader *reader, const char *from, size_t length, long at
       readHead(reader);
     } else if (reader->state == CHUNK_SIZE) {
       char c = *from++;
-      if (c == '\n') reader->state = reader->left > 0 ? CHUNK : CLOSED;
+      if (c == '\n' && reader->left == 0) return leave(reader); // the last chunk
+      if (c == '\n') reader->state = CHUNK;
       else if (c >= '0' && c <= '9') reader->left = reader->left * 16 + (c - '0');
       else if ((c | 32) >= 'a' && (c | 32) <= 'f') reader->left = reader->left * 16 + ((c | 32) - 'a' + 10);
       else if (c != '\r') { fprintf(stderr, "readers: no chunk size: %.80s\n", from - 1); exit(1); }
@@ -231,16 +240,8 @@ static void take(struct reader *reader, const char *from, size_t length, long at
     } else if (reader->state == PLAIN) {
       readBody(reader, from, (size_t)(end - from), at);
       from = end;
-    } else return;
+    }
   }
-}
-
-static void leave(struct reader *reader) {
-  if (reader->state <= HEAD) waiting--;
-  reader->state = CLOSED;
-  close(reader->fd);
-  closed++;
-  fprintf(stderr, "readers: the server has closed reader %d\n", reader->index);
 }
 
 static void receive(struct reader *reader) {
@@ -250,7 +251,7 @@ static void receive(struct reader *reader) {
     if (length <= 0) return leave(reader);
     bytes += length;
     take(reader, received, (size_t)length, now());
-    if ((size_t)length < sizeof received) return;
+    if ((size_t)length < sizeof received || reader->state == CLOSED) return;
   }
 }
 
