@@ -61,7 +61,8 @@ function dataLines(text: string): string {
   return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
 }
 
-function toJson(data: unknown, serialize?: Serialize): string {
+/** Data as JSON, or what `serialize` makes of it. @throws {SseError} SSE_INVALID_DATA. */
+export function toJson(data: unknown, serialize?: Serialize): string {
   let text: unknown
   let cause: unknown
   try {

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { admit, type Head } from './admit.js'
+import type { Chunk } from './feed.js'
 import { onGone } from './gone.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
 import type { Items, Sendable, SourceFunction } from './source.js'
@@ -57,12 +58,13 @@ export function sendSse<T, R extends NodeRequest>(
       stream.begin({ write, end })
     }
 
-    function write(text: string): void {
+    function write(text: string | Chunk): boolean {
       // False: the kernel has enough. The source isn't pulled until `drain`.
-      if (text !== '' && !(res as ServerResponse).write(text)) lagging = true
+      if (text !== '' && !(res as ServerResponse).write(typeof text === 'string' ? text : text.bytes)) lagging = true
       // Compression middleware holds small writes back until it is told.
       if ('flush' in res && typeof res.flush === 'function') res.flush()
       if (!lagging) stream.pull()
+      return !lagging
     }
 
     function drained(): void {

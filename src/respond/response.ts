@@ -1,4 +1,5 @@
 import { admit } from './admit.js'
+import { FEED } from './feed.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
 import type { Items, Sendable, SourceFunction } from './source.js'
 import { createStream, type EventStream } from './stream.js'
@@ -12,8 +13,8 @@ import { createStream, type EventStream } from './stream.js'
  * A function is called (and awaited) before anything is sent; what it throws is the framework's to answer. Neither it nor the items
  * are touched for HEAD, a preflight, or a client that accepts no event stream (406).
  *
- * @throws {TypeError} for what is no source, an option of the wrong type, or what needs `request` without it: a function,
- * `reconnect: false`, `cors`.
+ * @throws {TypeError} for what is no source, an option of the wrong type, or what needs `request` without it: a function, a hub's
+ * subscription, `reconnect: false`, `cors`.
  */
 export function sse<T>(items: Items<T> & Sendable<T>, options?: SseOptions & { request?: Request | undefined }): Response
 export function sse<T>(source: SourceFunction<T> & Sendable<T>, options: SseOptions & { request: Request } & OpenOption): Promise<Response>
@@ -24,8 +25,8 @@ export function sse(
   const settings = settingsOf(options)
   const { request } = options
   const isCalled = typeof source === 'function'
-  if (!request && (isCalled || settings.cors || !settings.reconnect))
-    throw new TypeError('A function, `cors` and `reconnect` need `request`')
+  if (!request && (isCalled || FEED in source || settings.cors || !settings.reconnect))
+    throw new TypeError('A function, subscription, `cors` and `reconnect` need `request`')
 
   const head = admit(request?.method ?? 'GET', request?.url ?? '', (name) => request?.headers.get(name), settings)
   const stream = createStream<Request>(settings, [request?.signal, settings.signal])
@@ -33,7 +34,7 @@ export function sse(
   // What is taken after that is let go without being started.
   if (!head.stream) stream.leave()
   if (isCalled) return head.stream ? stream.open(source, request as Request, head.lastEventId).then(respond) : Promise.resolve(respond())
-  stream.take(source)
+  stream.take(source, head.lastEventId)
   return respond()
 }
 
@@ -47,9 +48,10 @@ function bodyOf(stream: EventStream<Request>): ReadableStream<Uint8Array> {
       start(controller) {
         stream.begin({
           write(text) {
-            if (text) controller.enqueue(encoder.encode(text))
+            if (text) controller.enqueue(typeof text === 'string' ? encoder.encode(text) : text.bytes)
             answer?.()
             answer = undefined
+            return false
           },
           end: () => controller.close(),
         })

@@ -1,6 +1,7 @@
 import { formatItem, formatValue } from '../protocol/format.js'
 import { END_ID } from '../protocol/headers.js'
 import { keepAlive, type KeepAlive } from './keep-alive.js'
+import { FEED, type Chunk, type Feed, type FeedSource } from './feed.js'
 import type { Settings } from './options.js'
 import type { Sink } from './sink.js'
 import { pullerOf, type Items, type Puller, type SourceFunction } from './source.js'
@@ -15,7 +16,7 @@ export interface EventStream<R> {
    */
   open(source: Items | SourceFunction<unknown, R>, request: R, lastEventId: string): Promise<void>
   /** The same for items alone, at once. @throws {TypeError} for what is no source. */
-  take(items: unknown): void
+  take(items: unknown, lastEventId: string): void
   /** Begins to send. */
   begin(sink: Sink): void
   /** Asks for the next item, unless it is on its way. */
@@ -33,7 +34,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   const { serialize, event, retry, reconnect, onError, open, keepAlive: silence } = settings
   const abort = new AbortController()
   const { signal } = abort
-  let puller: Puller | undefined
+  let puller: Puller | Feed | undefined
   let sink: Sink | undefined
   let alive: KeepAlive | undefined
   let first: Promise<string | undefined> | undefined
@@ -54,15 +55,15 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     return done ? undefined : formatValue(value, serialize, event)
   }
 
-  function take(items: unknown): void {
-    puller = pullerOf(items)
+  function take(items: unknown, lastEventId: string): void {
+    puller = (items as FeedSource | undefined)?.[FEED]?.(lastEventId) ?? pullerOf(items)
     if (signal.aborted) leave()
   }
 
-  function write(text: string): void {
+  function write(text: string | Chunk): boolean {
     isAsked = false
-    sink?.write(text)
     alive?.touch()
+    return !!sink?.write(text)
   }
 
   /** Ends the stream from this side. */
@@ -71,6 +72,17 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     leave(reason)
     to?.write(last)
     to?.end()
+  }
+
+  /** The source has ended by itself. */
+  function finish(): void {
+    if (sink) end(undefined, reconnect ? '' : formatItem({ id: END_ID }))
+  }
+
+  function fail(error: unknown): void {
+    report(error)
+    // As the reason, so that a ReadableStream that fails again when it is cancelled isn't reported twice.
+    end(error)
   }
 
   function leave(reason: unknown = OVER): void {
@@ -96,8 +108,8 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     leave,
     async open(source, request, lastEventId) {
       try {
-        take(typeof source === 'function' ? await source({ request, signal, lastEventId }) : source)
-        if (puller && open === 'first-item') {
+        take(typeof source === 'function' ? await source({ request, signal, lastEventId }) : source, lastEventId)
+        if (puller && !('start' in puller) && open === 'first-item') {
           // A client that leaves meanwhile reads no answer, but whoever awaits it goes on.
           await new Promise((resolve, reject) => {
             signal.onabort = resolve
@@ -116,25 +128,21 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
       sink = to
       // Headers without a body would wait in many a proxy and framework.
       write(formatItem({ comment: '', retry }))
+      if (puller && 'start' in puller) puller.start({ write, end: finish, fail })
     },
     pull() {
       isAsked = true
       if (pulling || !sink) return
-      pulling = true
+      const feed = puller as Feed | undefined
       // Not before: a Response that nobody reads is never left, and must not be kept alive.
-      alive ??= keepAlive(silence, () => isAsked && write(formatItem({ comment: '' })))
-      ;(first ?? next()).then(
-        (text) => {
-          pulling = false
-          if (text !== undefined) write(text)
-          else if (sink) end(undefined, reconnect ? '' : formatItem({ id: END_ID }))
-        },
-        (error) => {
-          report(error)
-          // As the reason, so that a ReadableStream that fails again when it is cancelled isn't reported twice.
-          end(error)
-        },
-      )
+      alive ??= keepAlive(silence, () => isAsked && (feed?.beat ? feed.beat() : write(formatItem({ comment: '' }))))
+      if (feed?.drained) return feed.drained()
+      pulling = true
+      ;(first ?? next()).then((text) => {
+        pulling = false
+        if (text !== undefined) write(text)
+        else finish()
+      }, fail)
       first = undefined
     },
   }

@@ -15,7 +15,8 @@ export interface TopicLog<E extends Entry> {
   ofTopics(topics: readonly string[], after: number): Iterable<E>
   /** The same of all topics. */
   all(after: number): Iterable<E>
-  topics(): Iterable<string>
+  /** How many topics have entries. */
+  readonly topics: number
   clear(): void
 }
 
@@ -86,7 +87,9 @@ export function createTopicLog<E extends Entry>(): TopicLog<E> {
     },
     all,
     ofTopics,
-    topics: () => byTopic.keys(),
+    get topics() {
+      return byTopic.size
+    },
     clear() {
       everything.keep(() => false)
       byTopic.clear()

@@ -1,0 +1,27 @@
+import type { Engine } from '../engines/engine.js'
+import type { Turns } from '../util/turns.js'
+import type { FanOut } from './fanout.js'
+import type { Frame } from './frame.js'
+import type { Pages } from './pages.js'
+import type { Reader } from './reader.js'
+import type { Ring } from './ring.js'
+import type { Snapshot, Snapshots } from './snapshots.js'
+import type { Tail } from './tail.js'
+
+/** What a hub's readers share. */
+export interface Core {
+  readonly engine: Engine
+  readonly tail: Tail
+  readonly ring: Ring
+  readonly pages: Pages
+  readonly fanOut: FanOut
+  readonly snapshots: Snapshots
+  readonly turns: Turns
+  readonly readers: Set<Reader>
+  readonly counts: { published: number; delivered: number; gaps: number }
+  /** The snapshot of a topic's settings. */
+  snapshotOf(topic: string): Snapshot<unknown> | undefined
+  readonly hasSnapshots: boolean
+  /** A frame as a loop gets it; `undefined`: its event is none of the hub's. */
+  toItem(frame: Frame, id: string | undefined): unknown
+}

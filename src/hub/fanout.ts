@@ -1,0 +1,244 @@
+import { defer } from '../util/turns.js'
+import { Batch, type Frame } from './frame.js'
+import type { Interest } from './interest.js'
+
+/** What the fan-out needs of a live reader. */
+export interface Live {
+  /** All of its topics up to here has been handed to it. */
+  cursor: number
+  /** Its place among the members of its group; -1 when it is not among them. */
+  slot: number
+  readonly group: Group
+  /** A reader with a filter, say, takes its frames one by one instead of the group's bytes. */
+  readonly isSolo: boolean
+  /** Writes what all its group's readers get. False: it lags. */
+  writeShared(batch: Batch): boolean
+  /** Writes what is its own. False: it lags. */
+  writeOwn(frames: readonly Frame[], through: number): boolean
+  /** It is no longer live, and reads on from its cursor by itself. */
+  fallBack(): void
+}
+
+/** The readers of one set of topics. */
+export interface Group {
+  readonly interest: Interest
+  /** Those that take the same bytes; a hole where one has left. */
+  members: (Live | undefined)[]
+  holes: number
+  readonly solos: Set<Live>
+  /** What has come since the last flush. */
+  pending: Frame[]
+  /** Readers, live or not. */
+  readers: number
+}
+
+export interface FanOut {
+  /** The group of an interest, for one more reader. */
+  enter(interest: Interest): Group
+  /** One reader fewer. */
+  exit(group: Group): void
+  /** From now on the reader is told of what comes: call it in the turn in which its cursor is what is settled. */
+  join(reader: Live): void
+  leave(reader: Live): void
+  /** Whether everything settled has been written to the reader. */
+  isCurrent(reader: Live): boolean
+  /** Frames that have been settled, in order. */
+  push(frames: readonly Frame[]): void
+  /** Sends every live reader back to reading by itself. */
+  fallBack(): void
+}
+
+interface Flush {
+  readonly group: Group
+  readonly batch: Batch
+  readonly first: number
+  readonly through: number
+  readonly members: readonly (Live | undefined)[]
+  readonly count: number
+  readonly offset: number
+  readonly solos: readonly Live[]
+  at: number
+}
+
+// How long a turn of the event loop may write, in milliseconds.
+const SLICE = 8
+
+/**
+ * @param settledNow What is settled when it is asked.
+ * @param idOf The id of a position, for readers of a scope.
+ */
+export function createFanOut(settledNow: () => number, idOf: (seq: number, scope: string) => string): FanOut {
+  const groups = new Map<string, Group>()
+  const byName = new Map<string, Set<Group>>()
+  const byPattern = new Set<Group>()
+  let dirty: Group[] = []
+  let taken = 0
+  let flush: Flush | undefined
+  let scheduled = false
+  let turn = 0
+
+  function indexesOf(interest: Interest): Set<Group>[] {
+    return interest.names?.map(indexOf) ?? [byPattern]
+  }
+
+  function indexOf(name: string): Set<Group> {
+    let index = byName.get(name)
+    if (!index) byName.set(name, (index = new Set()))
+    return index
+  }
+
+  function enter(interest: Interest): Group {
+    let group = groups.get(interest.key)
+    if (!group) {
+      group = { interest, members: [], holes: 0, solos: new Set(), pending: [], readers: 0 }
+      groups.set(interest.key, group)
+      for (const index of indexesOf(interest)) index.add(group)
+    }
+    group.readers++
+    return group
+  }
+
+  function exit(group: Group): void {
+    if (--group.readers > 0) return
+    const { key, names } = group.interest
+    groups.delete(key)
+    byPattern.delete(group)
+    for (const name of names ?? []) {
+      byName.get(name)?.delete(group)
+      if (byName.get(name)?.size === 0) byName.delete(name)
+    }
+  }
+
+  function join(reader: Live): void {
+    const { group } = reader
+    if (reader.isSolo) group.solos.add(reader)
+    else reader.slot = group.members.push(reader) - 1
+  }
+
+  function leave(reader: Live): void {
+    const { group, slot } = reader
+    group.solos.delete(reader)
+    if (slot < 0) return
+    reader.slot = -1
+    // A hole, not the last one moved here: a flush may be on its way through.
+    group.members[slot] = undefined
+    if (++group.holes === group.members.length) {
+      group.members = []
+      group.holes = 0
+    }
+  }
+
+  function push(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      const named = byName.get(frame.topic)
+      if (named) for (const group of named) add(group, frame)
+      for (const group of byPattern) if (group.interest.has(frame.topic)) add(group, frame)
+    }
+    if (dirty.length > 0) schedule()
+  }
+
+  function add(group: Group, frame: Frame): void {
+    if (group.members.length === 0 && group.solos.size === 0) return
+    if (group.pending.length === 0) dirty.push(group)
+    group.pending.push(frame)
+  }
+
+  // What comes in one turn of the event loop goes out in one write, and what comes during a flush waits for the next: the cost per item
+  // falls as the load rises.
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    defer(run)
+  }
+
+  function run(): void {
+    scheduled = false
+    const end = performance.now() + SLICE
+    let written = 0
+    for (flush ??= next(); flush; flush = next()) {
+      const { members, count, offset, solos } = flush
+      while (flush.at < count + solos.length) {
+        const at = flush.at++
+        const reader = at < count ? members[(at + offset) % count] : solos[at - count]
+        if (reader) deliver(reader, flush)
+        if ((++written & 31) === 0 && performance.now() >= end) return schedule()
+      }
+    }
+    dirty = []
+    taken = 0
+  }
+
+  function next(): Flush | undefined {
+    const group = dirty[taken++]
+    if (!group) return undefined
+    const { pending, interest, solos } = group
+    group.pending = []
+    if (group.holes * 4 > group.members.length) compact(group)
+    const count = group.members.length
+    return {
+      group,
+      batch: new Batch(pending, (seq) => idOf(seq, interest.scope)),
+      first: pending[0]?.seq ?? 0,
+      through: settledNow(),
+      members: group.members,
+      count,
+      // Another one is the first each time.
+      offset: count > 0 ? (turn += 97) % count : 0,
+      solos: [...solos],
+      at: 0,
+    }
+  }
+
+  function deliver(reader: Live, { batch, first, through, group }: Flush): void {
+    // Left meanwhile, or come to all of it by itself.
+    if (reader.cursor >= through || (reader.slot < 0 && !group.solos.has(reader))) return
+    const isWhole = reader.cursor < first
+    let takesMore: boolean
+    if (isWhole && !reader.isSolo) {
+      reader.cursor = through
+      takesMore = reader.writeShared(batch)
+    } else {
+      const { cursor } = reader
+      takesMore = reader.writeOwn(isWhole ? batch.frames : batch.frames.filter(({ seq }) => seq > cursor), through)
+    }
+    if (!takesMore) {
+      leave(reader)
+      reader.fallBack()
+    }
+  }
+
+  function isCurrent({ group }: Live): boolean {
+    return group.pending.length === 0 && flush?.group !== group
+  }
+
+  return {
+    enter,
+    exit,
+    join,
+    leave,
+    isCurrent,
+    push,
+    fallBack() {
+      const settled = settledNow()
+      for (const group of groups.values()) {
+        const isCurrentGroup = group.pending.length === 0 && flush?.group !== group
+        group.pending = []
+        for (const reader of [...group.members, ...group.solos]) {
+          if (!reader) continue
+          if (isCurrentGroup) reader.cursor = settled
+          leave(reader)
+          reader.fallBack()
+        }
+      }
+      dirty = []
+      taken = 0
+      flush = undefined
+    },
+  }
+}
+
+function compact(group: Group): void {
+  group.members = group.members.filter((reader) => reader !== undefined)
+  group.holes = 0
+  for (let slot = 0; slot < group.members.length; slot++) (group.members[slot] as Live).slot = slot
+}

@@ -1,0 +1,7 @@
+export { createHub } from './hub.js'
+export type { Hub, PublishOptions, Stats } from './hub.js'
+export { pattern } from '../protocol/topic.js'
+export type { Pattern, Topics } from '../protocol/topic.js'
+export type { Grant, HubOptions, Limits, TopicSettings } from './options.js'
+export type { Snapshot } from './snapshots.js'
+export type { SubscribeOptions, Subscription } from './subscription.js'

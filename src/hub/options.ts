@@ -1,0 +1,103 @@
+import type { Engine, History } from '../engines/engine.js'
+import { mustBe } from '../protocol/fields.js'
+import type { Opt } from '../protocol/item.js'
+import { pattern, selects, type Selector, type Topics } from '../protocol/topic.js'
+import type { Cors } from '../respond/options.js'
+import type { Snapshot } from './snapshots.js'
+
+export interface TopicSettings<D, I> extends Opt<{
+  /** How much is kept for those who come back. @default { size: 10_000, age: 86_400_000, bytes: 16_777_216 }: whichever is reached first */
+  history: History
+  /** The topic's state, for readers that are new or have missed something. */
+  snapshot: Snapshot<D>
+  /** Readers get the newest value of each key, at most once per `interval` (milliseconds, @default 100), and always the last one. */
+  conflate: { readonly key: (item: I) => string; readonly interval?: number | undefined }
+}> {}
+
+/** What a request may do; nothing that isn't named. */
+export interface Grant extends Opt<{
+  /** Who it is: for limits, and for `hub.revoke()`. */
+  principal: string
+  read: Topics
+  write: Topics
+  /** When its streams end; clients come back with a new token. */
+  expiresAt: Date
+}> {}
+
+export type Limits = Opt<{
+  /** @default 100 */
+  topicsPerConnection: number
+  /** In bytes of data. @default 1_048_576 (1 MiB) */
+  itemBytes: number
+  connections: number
+  connectionsPerPrincipal: number
+  connectionsPerAddress: number
+  publishesPerSecond: number
+}>
+
+export interface HubOptions<D, I> extends Opt<{
+  /** @default memoryEngine() */
+  engine: Engine
+  /** By name or pattern; the first that matches counts. */
+  topics: Record<string, TopicSettings<D, I>>
+  /** Who may do what over `hub.fetch()`, which refuses everything without it. `undefined`: 401. */
+  authorize: (request: Request) => Grant | undefined | Promise<Grant | undefined>
+  limits: Limits
+  trustProxy: boolean
+  whenSlow: 'replay' | 'latest' | 'disconnect'
+  maxLag: number
+  stallTimeout: number
+  maxAge: number
+  /** How many milliseconds a publish may take. @default 10_000 */
+  publishTimeout: number
+  cors: Cors
+  allowHosts: readonly string[]
+  /** Gets what goes wrong in the background: the store can't be read, say. @default console.error */
+  onError: (error: unknown) => void
+}> {}
+
+export const DEFAULT_HISTORY: History = { size: 10_000, age: 86_400_000, bytes: 16 * 2 ** 20 }
+
+/** The settings of a topic. */
+export type SettingsOf = (topic: string) => TopicSettings<unknown, unknown>
+
+// How many topics' settings are remembered, so that patterns aren't tried for each item.
+const REMEMBERED = 10_000
+
+/** @throws {TypeError} that names the option; {SseError} for a name that is neither a topic nor a pattern. */
+// oxlint-disable-next-line typescript/no-explicit-any -- of any hub
+export function settingsByTopic(topics: Record<string, TopicSettings<any, any>> = {}): SettingsOf {
+  // A name is a pattern without wildcards.
+  const rows = Object.entries(topics).map(([name, settings]) => {
+    checkSettings(name, settings)
+    return { selectors: [pattern(name)] as readonly Selector[], settings }
+  })
+  const known = new Map<string, TopicSettings<unknown, unknown>>()
+  return (topic) => {
+    let settings = known.get(topic)
+    if (!settings) {
+      settings = rows.find(({ selectors }) => selects(selectors, topic))?.settings ?? {}
+      if (known.size >= REMEMBERED) known.clear()
+      known.set(topic, settings)
+    }
+    return settings
+  }
+}
+
+function checkSettings(topic: string, settings: TopicSettings<unknown, unknown>): void {
+  const name = `topics[${JSON.stringify(topic)}]`
+  if (typeof settings !== 'object') throw new TypeError(mustBe(name, 'an object', settings))
+  const { history, snapshot, conflate } = settings
+  for (const [limit, value] of Object.entries(history ?? {})) {
+    if (!(limit in DEFAULT_HISTORY)) throw new TypeError(`\`${name}.history\` has \`size\`, \`age\` and \`bytes\`, no \`${limit}\``)
+    checkNumber(`${name}.history.${limit}`, value)
+  }
+  if (snapshot !== undefined && typeof snapshot !== 'function') throw new TypeError(mustBe(`${name}.snapshot`, 'a function', snapshot))
+  if (conflate !== undefined && typeof conflate.key !== 'function')
+    throw new TypeError(mustBe(`${name}.conflate.key`, 'a function', conflate.key))
+  checkNumber(`${name}.conflate.interval`, conflate?.interval)
+}
+
+export function checkNumber(name: string, value: unknown): void {
+  if (value !== undefined && !(typeof value === 'number' && value >= 0)) throw new TypeError(mustBe(name, 'a number >= 0', value))
+}

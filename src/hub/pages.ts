@@ -1,0 +1,116 @@
+import type { Engine } from '../engines/engine.js'
+import { frameOf, type Frame } from './frame.js'
+import type { Interest } from './interest.js'
+import { lostBefore } from './lost.js'
+
+/** A page of the log, made into frames once for all who read it. */
+export interface FramePage {
+  readonly epoch: string
+  readonly through: number
+  readonly frames: readonly Frame[]
+  /** Who has read less far has missed something. */
+  readonly trimmed: number
+}
+
+interface Entry {
+  readonly after: number
+  /** What was settled when it was asked for, and when that was. */
+  readonly settled: number
+  readonly at: number
+  readonly page: Promise<FramePage>
+  loaded: FramePage | undefined
+}
+
+export interface Pages {
+  /**
+   * The page after a position. It may begin before it; it goes beyond it unless the log doesn't.
+   *
+   * @param fresh It must tell what is dropped by now: for a reader that comes back. Whoever is on its way may read what was there a
+   * moment ago.
+   */
+  read(interest: Interest, after: number, fresh?: boolean): Promise<FramePage>
+}
+
+const LIMIT = 512
+const BYTES = 64 * 1024
+// Readers that are a little apart read the same page: it begins at a multiple of this.
+const GRAIN = 128
+const READS_AT_ONCE = 4
+// How many pages are kept for those who come after.
+const KEPT = 64
+// Ages expire without anything being published: a page is fresh for so many milliseconds.
+const FRESH = 20
+
+/** Reads of the log, shared: a thousand readers that come back together cost a few. */
+export function createPages(engine: Engine, settledNow: () => number): Pages {
+  // By interest, the newest last.
+  const entries = new Map<string, Entry[]>()
+  const order: { readonly key: string; readonly entry: Entry }[] = []
+  const waiting: (() => void)[] = []
+  let reading = 0
+
+  async function read(interest: Interest, after: number, fresh = false): Promise<FramePage> {
+    const known = find(interest.key, after, fresh)
+    const page = await (known ?? load(interest, after - (after % GRAIN)))
+    // One with large items may end before the position that it was begun for, or that somebody hoped to find in it.
+    return page.through > after ? page : load(interest, after)
+  }
+
+  function find(key: string, after: number, fresh: boolean): Promise<FramePage> | undefined {
+    const settled = fresh ? settledNow() : 0
+    const since = fresh ? performance.now() - FRESH : 0
+    return entries.get(key)?.findLast((entry) => isFor(entry, after) && entry.settled >= settled && entry.at >= since)?.page
+  }
+
+  function load(interest: Interest, after: number): Promise<FramePage> {
+    const { key, selectors } = interest
+    const entry: Entry = {
+      after,
+      settled: settledNow(),
+      at: performance.now(),
+      page: inTurn(() => fetchPage(selectors, after)),
+      loaded: undefined,
+    }
+    const list = entries.get(key) ?? []
+    list.push(entry)
+    entries.set(key, list)
+    order.push({ key, entry })
+    if (order.length > KEPT) forget(order[0] as (typeof order)[number])
+    entry.page.then(
+      (page) => (entry.loaded = page),
+      () => forget({ key, entry }),
+    )
+    return entry.page
+  }
+
+  async function fetchPage(selectors: Interest['selectors'], after: number): Promise<FramePage> {
+    const page = await engine.read(selectors, after, { limit: LIMIT, bytes: BYTES })
+    return { epoch: page.epoch, through: page.through, frames: page.items.map(frameOf), trimmed: lostBefore(page, after) }
+  }
+
+  function forget({ key, entry }: { readonly key: string; readonly entry: Entry }): void {
+    const at = order.findIndex((one) => one.entry === entry)
+    if (at >= 0) order.splice(at, 1)
+    const left = (entries.get(key) ?? []).filter((one) => one !== entry)
+    if (left.length > 0) entries.set(key, left)
+    else entries.delete(key)
+  }
+
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (reading >= READS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
+    reading++
+    try {
+      return await work()
+    } finally {
+      reading--
+      waiting.shift()?.()
+    }
+  }
+
+  return { read }
+}
+
+/** Whether a page has what comes after a position; one under way is hoped to. */
+function isFor({ after: start, loaded }: Entry, after: number): boolean {
+  return start <= after && (loaded ? after < loaded.through : after - start < GRAIN)
+}

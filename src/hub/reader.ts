@@ -1,0 +1,429 @@
+import type { Feed, FeedSink } from '../respond/feed.js'
+import { keyOf, type Selector } from '../protocol/topic.js'
+import type { Gap } from '../protocol/events.js'
+import { whenAborted } from '../util/abort.js'
+import { later } from '../util/wait.js'
+import type { Core } from './core.js'
+import { formatCursor, parseCursor } from './cursor.js'
+import type { Group, Live } from './fanout.js'
+import { Batch, idFrame, looseFrame, quietFrame, type Frame } from './frame.js'
+import { interestOf, type Interest } from './interest.js'
+import type { FramePage } from './pages.js'
+import type { Snapshot, Taken } from './snapshots.js'
+
+/** What one reader asked for. */
+export interface ReaderOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly filter?: ((item: unknown) => boolean) | undefined
+  readonly until?: ((item: unknown) => boolean) | undefined
+  readonly snapshot?: Snapshot<unknown> | undefined
+  readonly principal?: string | undefined
+  readonly expiresAt?: Date | undefined
+  readonly from?: 'now' | 'earliest' | undefined
+}
+
+// About how many bytes a reader that catches up is given at a time.
+const PAGE = 64 * 1024
+// How many snapshots of one reader are asked for at once.
+const SNAPSHOTS_AT_ONCE = 8
+const NEVER = Infinity
+
+/**
+ * One reader on its way through the log: it begins at a position, reads on from log and ring as its sink takes it, and is live when its
+ * cursor is what is settled. There is no queue: a reader that lags is a cursor that stands still.
+ *
+ * A class, because there are tens of thousands of them, most of them idle.
+ */
+export class Reader implements Feed, Live {
+  cursor = 0
+  slot = -1
+  readonly group: Group
+  readonly options: ReaderOptions
+  readonly #core: Core
+  readonly #given: string
+  #sink: FeedSink | undefined
+  /** Of the cursor. */
+  #epoch = ''
+  /** The last `seq` whose id was written; -1 for none. */
+  #idAt = -1
+  #isLive = false
+  #lags = false
+  /** Something is being read or told that must come before anything else. */
+  #busy = false
+  /** When the cursor has come so far, it is told: after a gap or a snapshot. */
+  #tellAt = NEVER
+  /** Up to where a gap has been told, by selector. */
+  #told: Map<string, number> | undefined
+  /** What a topic's snapshot has in it already. */
+  #skip: Map<string, number> | undefined
+  #wake: (() => void) | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #offSignal: (() => void) | undefined
+  #hasLeft = false
+
+  constructor(core: Core, interest: Interest, lastEventId: string, options: ReaderOptions) {
+    this.#core = core
+    this.#given = lastEventId
+    this.options = options
+    this.group = core.fanOut.enter(interest)
+  }
+
+  get isSolo(): boolean {
+    return this.options.filter !== undefined || this.options.until !== undefined || this.#skip !== undefined
+  }
+
+  get #interest(): Interest {
+    return this.group.interest
+  }
+
+  start(sink: FeedSink): void {
+    const { tail, readers } = this.#core
+    const { signal, expiresAt } = this.options
+    this.#sink = sink
+    readers.add(this)
+    if (signal) this.#offSignal = whenAborted(signal, () => this.end())
+    if (!this.#sink) return
+    if (expiresAt) this.#timer = later(() => this.end(), Math.max(0, expiresAt.getTime() - Date.now()))
+    if (tail.isOpen && this.#given === '' && this.options.from !== 'earliest' && !this.#hasSnapshots()) {
+      // Most of them: nothing to wait for.
+      this.#epoch = tail.epoch
+      this.cursor = tail.settled
+      this.#write([this.#idFrame(this.cursor)], this.cursor)
+      this.#goOn()
+    } else this.#attend(() => this.#begin())
+  }
+
+  drained(): void {
+    if (!this.#lags) return
+    this.#lags = false
+    this.#wake?.()
+    this.#goOn()
+  }
+
+  beat(): void {
+    if (this.#lags || !this.#sink) return
+    const { fanOut, tail } = this.#core
+    if (this.#isLive && fanOut.isCurrent(this)) this.cursor = tail.settled
+    // What was dropped by a filter, and what other topics had, counts as read.
+    if (this.cursor > this.#idAt && !this.#busy && this.#tellAt === NEVER) this.#write([this.#idFrame(this.cursor)], this.cursor)
+    else this.#write([quietFrame()])
+  }
+
+  /** Ends it from the hub's side. */
+  end(): void {
+    const sink = this.#sink
+    this.return()
+    sink?.end()
+  }
+
+  return(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    const { readers, fanOut } = this.#core
+    clearTimeout(this.#timer)
+    this.#offSignal?.()
+    this.#sink = undefined
+    this.#isLive = false
+    readers.delete(this)
+    fanOut.leave(this)
+    fanOut.exit(this.group)
+    this.#wake?.()
+  }
+
+  // ── Beginning ──
+
+  async #begin(): Promise<void> {
+    const { tail } = this.#core
+    await tail.ready
+    const given = this.#given
+    if (given === '') return this.#beginAnew()
+    const cursor = parseCursor(given)
+    if (cursor && cursor.epoch === tail.epoch) {
+      // Of a node that was further, it may be: only the log tells the future from nonsense.
+      await tail.reach(cursor.seq)
+      if (cursor.epoch === tail.epoch && cursor.seq <= tail.settled) {
+        if (cursor.scope !== '' && cursor.scope !== this.#interest.scope) return this.#restart('topics', given)
+        this.#epoch = tail.epoch
+        this.cursor = cursor.seq
+        this.#write([idFrame(given)], this.cursor)
+        if (cursor.owed) await this.#sendSnapshots(await this.#topicsWithSnapshots(this.#interest.selectors), this.cursor)
+        // Not from the ring, which may have what the log has dropped by now.
+        if (this.cursor < tail.settled) await this.#readLog(true)
+        return
+      }
+    }
+    await this.#restart(cursor && cursor.epoch !== tail.epoch ? 'epoch' : 'unknown-id', given)
+  }
+
+  /** A reader without a position. */
+  async #beginAnew(): Promise<void> {
+    const { at, owed } = await this.#firstPosition()
+    this.#enterAt(at)
+    if (owed.length === 0) return this.#write([this.#idFrame(at)], at)
+    // Cut off before its snapshots, it comes back with an id that says so.
+    this.#write([idFrame(formatCursor({ epoch: this.#epoch, seq: at, owed: true, scope: this.#interest.scope }))], at)
+    await this.#sendSnapshots(owed, at)
+  }
+
+  /** From a position that means nothing here: a gap, then what a new reader gets. */
+  async #restart(reason: Gap['reason'], from: string): Promise<void> {
+    const { at, owed } = await this.#firstPosition()
+    this.#enterAt(at)
+    // Its own id, so that it is told again if it is cut off before it has heard.
+    await this.#send([idFrame(from)])
+    await this.#tellGap(this.#interest.selectors, reason, from, at)
+    await this.#sendSnapshots(owed, at)
+  }
+
+  #enterAt(position: number): void {
+    this.#epoch = this.#core.tail.epoch
+    this.cursor = position
+    this.#told = this.#skip = undefined
+    this.#tellAt = NEVER
+  }
+
+  /** Where a reader without a position begins, and the topics whose snapshots it gets. */
+  async #firstPosition(): Promise<{ at: number; owed: readonly string[] }> {
+    const { tail, engine, snapshots } = this.#core
+    const { selectors } = this.#interest
+    if (this.options.from === 'earliest') {
+      const { trimmed } = await engine.read(selectors, tail.settled, { limit: 1, bytes: 1 })
+      // Where nothing was dropped the history says it all.
+      return { at: Math.min(trimmed, tail.settled), owed: trimmed === 0 ? [] : await this.#topicsWithSnapshots(selectors) }
+    }
+    const owed = await this.#topicsWithSnapshots(selectors)
+    // From where a snapshot under way was asked for, so that it can be shared.
+    const positions = owed.map((topic) => snapshots.positionOf(this.#snapshotOf(topic), topic) ?? NEVER)
+    return { at: Math.min(tail.settled, ...positions), owed }
+  }
+
+  // ── Reading ──
+
+  turn(): void {
+    if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
+    const { tail, ring } = this.#core
+    if (this.#epoch !== tail.epoch) {
+      const from = this.idOf(this.cursor)
+      return this.#attend(() => this.#restart('epoch', from))
+    }
+    if (this.cursor < ring.start) return this.#attend(() => this.#readLog())
+    const { frames, through } = ring.read(this.#interest, this.cursor, tail.settled, PAGE)
+    this.#take(frames, through)
+    this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
+    const { tail, fanOut, turns } = this.#core
+    if (this.#skip && [...this.#skip.values()].every((seq) => seq <= this.cursor)) this.#skip = undefined
+    // In this very turn of the event loop: nothing can come between.
+    if (this.cursor === tail.settled && this.#epoch === tail.epoch) {
+      this.#isLive = true
+      fanOut.join(this)
+    } else turns.add(this)
+  }
+
+  /** Work that takes its time, and before which nothing else is written. */
+  #attend(work: () => Promise<void>): void {
+    this.#busy = true
+    work().then(
+      () => {
+        this.#busy = false
+        this.#goOn()
+      },
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  async #readLog(fresh = false): Promise<void> {
+    const { pages, tail } = this.#core
+    const { epoch, cursor } = { epoch: this.#epoch, cursor: this.cursor }
+    let page = await pages.read(this.#interest, cursor, fresh)
+    if (page.trimmed > cursor && page.epoch === epoch) page = await this.#tellExpired(page)
+    // The next turn begins anew.
+    if (page.epoch !== epoch) return tail.advance()
+    if (epoch !== tail.epoch) return
+    const end = Math.min(page.through, tail.settled)
+    this.#take(
+      page.frames.filter(({ seq }) => seq > cursor && seq <= end),
+      end,
+    )
+  }
+
+  /** Some of the topics no longer have all that comes after the cursor: tells of which, and gives what there is. */
+  async #tellExpired(whole: FramePage): Promise<FramePage> {
+    const { pages } = this.#core
+    const { cursor } = this
+    const { selectors } = this.#interest
+    // Each by itself: only so it can be told which have lost something, and of the others nothing is said.
+    const parts =
+      selectors.length === 1 ? [whole] : await Promise.all(selectors.map((selector) => pages.read(interestOf([selector]), cursor, true)))
+    const told = (this.#told ??= new Map())
+    const lost = parts.flatMap(({ trimmed }, index) => {
+      const selector = selectors[index] as Selector
+      const before = Math.max(cursor, told.get(keyOf(selector)) ?? 0)
+      if (trimmed > before) told.set(keyOf(selector), trimmed)
+      return trimmed > before ? [{ selector, trimmed }] : []
+    })
+    if (lost.length > 0) {
+      const topics = lost.map(({ selector }) => selector)
+      const to = Math.max(...lost.map(({ trimmed }) => trimmed))
+      await this.#tellGap(topics, 'expired', this.#idNow(), to)
+      await this.#sendSnapshots(await this.#topicsWithSnapshots(topics), to)
+    }
+    return merge(parts)
+  }
+
+  // ── Writing ──
+
+  /** What there is up to a position. */
+  #take(frames: readonly Frame[], through: number): boolean {
+    const picked = this.#pick(frames)
+    const isLast = picked.isLast
+    if (!isLast && through >= this.#tellAt) {
+      this.#tellAt = NEVER
+      if (picked.frames.at(-1)?.seq !== through) picked.frames.push(this.#idFrame(through))
+      this.cursor = through
+      this.#write(picked.frames, through)
+    } else {
+      this.cursor = through
+      this.#write(picked.frames)
+    }
+    if (isLast) this.end()
+    return !this.#lags
+  }
+
+  writeShared(batch: Batch): boolean {
+    return this.#put(batch)
+  }
+
+  writeOwn(frames: readonly Frame[], through: number): boolean {
+    return this.#take(frames, through)
+  }
+
+  fallBack(): void {
+    this.#isLive = false
+    if (!this.#lags) this.#core.turns.add(this)
+  }
+
+  /** What of these the reader wants, and whether the last of them is its last. */
+  #pick(frames: readonly Frame[]): { frames: Frame[]; isLast: boolean } {
+    const picked: Frame[] = []
+    if (!this.isSolo) return { frames: [...frames], isLast: false }
+    const { filter, until } = this.options
+    for (const frame of frames) {
+      if (frame.seq <= (this.#skip?.get(frame.topic) ?? 0)) continue
+      try {
+        const item = filter || until ? this.#core.toItem(frame, this.idOf(frame.seq)) : undefined
+        if (filter && (item === undefined || !filter(item))) continue
+        picked.push(frame)
+        if (item !== undefined && until?.(item)) return { frames: picked, isLast: true }
+      } catch (error) {
+        this.fail(error)
+        break
+      }
+    }
+    return { frames: picked, isLast: false }
+  }
+
+  #write(frames: readonly Frame[], idAt = -1): void {
+    if (frames.length === 0) return
+    this.#put(new Batch(frames, (seq) => this.idOf(seq)))
+    if (idAt >= 0) this.#idAt = idAt
+  }
+
+  #put(batch: Batch): boolean {
+    if (!this.#sink) return true
+    const last = (batch.frames.at(-1) as Frame).seq
+    if (last > 0) this.#idAt = last
+    this.#core.counts.delivered += batch.items
+    if (!this.#sink.write(batch)) this.#lags = true
+    return !this.#lags
+  }
+
+  /** Writes when the sink takes it. */
+  async #send(frames: readonly Frame[]): Promise<void> {
+    if (this.#lags && this.#sink) await new Promise<void>((resolve) => (this.#wake = resolve))
+    this.#wake = undefined
+    this.#write(frames)
+  }
+
+  async #tellGap(selectors: readonly Selector[], reason: Gap['reason'], from: string, to: number): Promise<void> {
+    const gap: Gap = { topics: selectors.map(String), reason, from, to: this.idOf(to) }
+    this.#core.counts.gaps++
+    await this.#send([looseFrame('', { event: 'gap', data: JSON.stringify(gap) })])
+  }
+
+  // ── Snapshots ──
+
+  #hasSnapshots(): boolean {
+    return this.options.snapshot !== undefined || this.#core.hasSnapshots
+  }
+
+  #snapshotOf(topic: string): Snapshot<unknown> {
+    return this.options.snapshot ?? (this.#core.snapshotOf(topic) as Snapshot<unknown>)
+  }
+
+  async #topicsWithSnapshots(selectors: readonly Selector[]): Promise<readonly string[]> {
+    if (!this.#hasSnapshots()) return []
+    const patterns = selectors.filter((one) => typeof one !== 'string')
+    const matching = patterns.length > 0 ? ((await this.#core.engine.topics?.(patterns)) ?? []) : []
+    const topics = new Set([...selectors.filter((one) => typeof one === 'string'), ...matching])
+    return this.options.snapshot ? [...topics] : [...topics].filter((topic) => this.#core.snapshotOf(topic))
+  }
+
+  /** The topics' state, with everything up to a position in it; then the cursor is told, once it has come so far. */
+  async #sendSnapshots(topics: readonly string[], position: number): Promise<void> {
+    const flights: Promise<Taken>[] = []
+    const ask = (topic: string | undefined): void => {
+      if (topic === undefined) return
+      const flight = this.#core.snapshots.take(this.#snapshotOf(topic), topic, position)
+      // It is awaited in its turn.
+      flight.catch(() => {})
+      flights.push(flight)
+    }
+    topics.slice(0, SNAPSHOTS_AT_ONCE).forEach(ask)
+    for (let index = 0; index < topics.length && this.#sink; index++) {
+      const { frame, reflects } = await (flights[index] as Promise<Taken>)
+      ask(topics[index + SNAPSHOTS_AT_ONCE])
+      if (reflects > 0) (this.#skip ??= new Map()).set(topics[index], reflects)
+      if (frame) await this.#send([frame])
+    }
+    this.#tellAt = this.#tellAt === NEVER ? position : Math.max(position, this.#tellAt)
+    if (this.cursor >= this.#tellAt) this.#take([], this.cursor)
+  }
+
+  // ── Small things ──
+
+  idOf(seq: number): string {
+    return formatCursor({ epoch: this.#epoch, seq, owed: false, scope: this.#interest.scope })
+  }
+
+  /** Of the cursor: as it was given, while nothing has moved it. */
+  #idNow(): string {
+    const cursor = parseCursor(this.#given)
+    return cursor && cursor.epoch === this.#epoch && cursor.seq === this.cursor ? this.#given : this.idOf(this.cursor)
+  }
+
+  #idFrame(seq: number): Frame {
+    return idFrame(this.idOf(seq))
+  }
+
+  fail(error: unknown): void {
+    const sink = this.#sink
+    this.return()
+    sink?.fail(error)
+  }
+}
+
+/** The pages of several selectors as one: complete as far as all of them are. */
+function merge(parts: readonly FramePage[]): FramePage {
+  const [first, ...rest] = parts as [FramePage, ...FramePage[]]
+  if (rest.length === 0) return first
+  const through = Math.min(...parts.map((part) => part.through))
+  // One topic may be selected by its name and by a pattern.
+  const bySeq = new Map(parts.flatMap(({ frames }) => frames).map((frame) => [frame.seq, frame]))
+  const frames = [...bySeq.values()].filter(({ seq }) => seq <= through).sort((a, b) => a.seq - b.seq)
+  const other = rest.find(({ epoch }) => epoch !== first.epoch)
+  return { epoch: (other ?? first).epoch, through, frames, trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)) }
+}
