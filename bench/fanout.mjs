@@ -1,4 +1,5 @@
-// One item to thousands of readers, against the peers: prints tables, writes results/fanout.json and docs/images/fanout.svg.
+// One item to thousands of readers, against the peers: prints tables, writes results/fanout.json, docs/images/fanout.svg and
+// the tables of docs/performance.md.
 // Exits non-zero when items were lost, doubled or out of order; never because of a time.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { contenders } from './fanout/contenders.mjs'
 import { plot } from './fanout/plot.mjs'
 import { scenarios } from './fanout/scenarios.mjs'
+import { lineOf, markdown, printTable } from './fanout/tables.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -17,13 +19,14 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     'no-write': { type: 'boolean', default: false },
-    // Without measuring: the picture of the results that are there.
-    plot: { type: 'boolean', default: false },
+    // Without measuring: the picture and the tables of the results that are there.
+    show: { type: 'boolean', default: false },
   },
 })
 
 const results = new URL('results/fanout.json', import.meta.url)
 const picture = new URL('../docs/images/fanout.svg', import.meta.url)
+const page = new URL('../docs/performance.md', import.meta.url)
 const size = values.quick ? 'quick' : 'full'
 const chosen = choose(values.only, Object.keys(scenarios), 'scenario')
 const compared = choose(values.contenders, Object.keys(contenders), 'contender').filter((name) => {
@@ -31,7 +34,7 @@ const compared = choose(values.contenders, Object.keys(contenders), 'contender')
   return !contenders[name].missing
 })
 
-if (values.plot) writeFileSync(picture, plot(JSON.parse(readFileSync(results, 'utf8'))))
+if (values.show) show()
 else await measureAll()
 
 async function measureAll() {
@@ -48,7 +51,9 @@ async function measureAll() {
   if (faults.length > 0) {
     console.error(`items went wrong in ${faults.length} measurements: no result is worth anything`)
     process.exitCode = 1
-  } else if (!values.quick && !values['no-write']) write(measured)
+  } else if (values.quick || values['no-write']) console.log('\nnot written')
+  else if (compared.length < Object.keys(contenders).length) console.log('\nnot written: only with all contenders')
+  else save(measured)
 
   function compile(file) {
     const program = join(folder, file.replaceAll('/', '-').replace('.c', ''))
@@ -68,10 +73,9 @@ async function compare(name, tools) {
     const of = {}
     // Who goes first takes turns: a machine gets warm, and its neighbours come and go.
     for (const cell of [...cells.slice(round % cells.length), ...cells.slice(0, round % cells.length)]) {
-      of[cell.name] = await cell.run(tools, { ...sizes, ...cell, ...cell.sizes })
-      const { faults, ...numbers } = of[cell.name]
-      console.log(`  round ${round + 1}, ${cell.name.padEnd(20)} ${shown(scenario, numbers).join('   ')}`)
-      if (faults.length > 0) console.error(`  ${cell.name}: ${faults.join(', ')}`)
+      of[cell.name] = await cell.run(tools, { ...(cell.sizes ?? sizes), ...cell })
+      console.log(`  round ${round + 1}, ${cell.name.padEnd(20)} ${lineOf(scenario, of[cell.name])}`)
+      if (of[cell.name].faults.length > 0) console.error(`  ${cell.name}: ${of[cell.name].faults.join(', ')}`)
     }
     rounds.push(of)
   }
@@ -81,64 +85,57 @@ async function compare(name, tools) {
 }
 
 function summaryOf(scenario, cells, rounds, sizes) {
-  const of = (cell, key) => middle(rounds.map((round) => round[cell][key]))
   const names = cells.map((cell) => cell.name)
   return {
     about: scenario.about(sizes),
+    date: new Date().toISOString().slice(0, 10),
     sizes,
     rounds: rounds.length,
     cells: Object.fromEntries(
       names.map((name) => {
-        const numbers = Object.keys(rounds[0][name]).filter((key) => key !== 'faults')
-        const faults = rounds.flatMap((round) => round[name].faults)
-        return [name, { ...Object.fromEntries(numbers.map((key) => [key, rounded(of(name, key))])), faults }]
+        const keys = Object.keys(rounds[0][name]).filter((key) => key !== 'faults')
+        const medians = keys.map((key) => [key, rounded(middle(rounds.map((round) => round[name][key])))])
+        return [name, { ...Object.fromEntries(medians), faults: rounds.flatMap((round) => round[name].faults) }]
       }),
     ),
     ratios: (scenario.ratios ?? [])
       .filter(([, a, b]) => names.includes(a) && names.includes(b))
-      .map(([key, a, b, goal]) => ({ key, a, b, ratio: rounded(middle(rounds.map((round) => round[a][key] / round[b][key]))), goal })),
+      .map(([key, a, b, goal]) => {
+        const ratios = rounds.map((round) => rounded(round[a][key] / round[b][key]))
+        return { key, a, b, ratio: middle(ratios), ofRounds: ratios, goal }
+      }),
   }
-}
-
-function printTable(scenario, { rounds, cells, ratios }) {
-  const rows = Object.entries(cells).map(([name, numbers]) => [name, ...shown(scenario, numbers, false)])
-  const titles = [`median of ${rounds}`, ...scenario.columns.map(([, title]) => title)]
-  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)))
-  for (const row of [titles, ...rows]) console.log(`  ${row.map((text, column) => pad(text, widths[column], column)).join('   ')}`)
-  for (const { key, a, b, ratio, goal } of ratios) {
-    const title = scenario.columns.find(([column]) => column === key)[1]
-    console.log(`  ${a} / ${b}, ${title}: ${ratio.toFixed(2)}${goal === undefined ? '' : ` (goal: at most ${goal})`}`)
-  }
-  for (const [key, name, goal, show] of scenario.limits ?? []) {
-    if (cells[name]) console.log(`  ${name}, ${key}: ${show(cells[name][key])} (goal: ${show(goal)})`)
-  }
-}
-
-function pad(text, width, column) {
-  return column === 0 ? text.padEnd(width) : text.padStart(width)
-}
-
-function shown({ columns }, numbers, titled = true) {
-  return columns.map(([key, title, show]) => (titled ? `${title} ${show(numbers[key])}` : show(numbers[key])))
 }
 
 /** Scenarios that were left out keep what an earlier run has found. */
-function write(measured) {
-  const whole = chosen.length === Object.keys(scenarios).length && compared.length === Object.keys(contenders).length
-  const before = whole ? {} : earlier()
+function save(measured) {
   const about = {
-    date: new Date().toISOString().slice(0, 10),
     node: process.version,
     kernel: release(),
     cpu: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
     packages: { 'better-sse': JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).dependencies['better-sse'] },
-    unit: 'microseconds and bytes; the median of all rounds; a ratio is the median of each round’s ratio',
+    unit: 'microseconds and bytes; the median of all rounds; a ratio is the median of the ratios of the rounds',
   }
-  const all = { ...about, scenarios: { ...before, ...measured } }
+  const merged = { ...earlier(), ...measured }
+  const inOrder = Object.fromEntries(Object.keys(scenarios).flatMap((name) => (merged[name] ? [[name, merged[name]]] : [])))
   mkdirSync(new URL('.', results), { recursive: true })
-  writeFileSync(results, `${JSON.stringify(all, null, 2)}\n`)
+  writeFileSync(results, `${JSON.stringify({ ...about, scenarios: inOrder }, null, 2)}\n`)
+  show()
+}
+
+/** Puts what the results file has into the picture and between the marks of the page. */
+function show() {
+  const all = JSON.parse(readFileSync(results, 'utf8'))
   writeFileSync(picture, plot(all))
-  console.log('written: bench/results/fanout.json, docs/images/fanout.svg')
+  let text = readFileSync(page, 'utf8')
+  for (const [name, result] of Object.entries(all.scenarios)) {
+    const [begin, end] = [`<!-- fanout:${name} -->`, `<!-- /fanout:${name} -->`]
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+    if (from < 0 || to < from) throw new Error(`docs/performance.md has no place for ${name}: ${begin} ... ${end}`)
+    text = `${text.slice(0, from + begin.length)}\n${markdown(scenarios[name], result)}\n${text.slice(to)}`
+  }
+  writeFileSync(page, text)
+  console.log('written: docs/images/fanout.svg, docs/performance.md, from bench/results/fanout.json')
 }
 
 function earlier() {
@@ -157,11 +154,12 @@ function choose(text, names, what) {
   return asked
 }
 
+/** `null` where nothing was to be measured. */
 function middle(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b)
   return sorted[sorted.length >> 1]
 }
 
 function rounded(number) {
-  return Number(number.toPrecision(4))
+  return number === null ? null : Number(number.toPrecision(4))
 }

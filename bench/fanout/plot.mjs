@@ -37,7 +37,7 @@ const COLUMN = (WIDTH - GUTTER * (COLUMNS + 1)) / COLUMNS
 const [TEXT, BARS, ACCENT] = ['#767d86', '#8b95a1', '#1f883d']
 
 /** An SVG of what results/fanout.json holds; scenarios that were not measured are left out. */
-export function plot({ scenarios, cpu, node, date }) {
+export function plot({ scenarios, cpu, node }) {
   const drawn = panels.filter(({ scenario }) => scenarios[scenario] !== undefined)
   const rows = Math.max(0, ...drawn.map(({ scenario }) => Object.keys(scenarios[scenario].cells).length))
   const height = 58 + rows * ROW + 22
@@ -56,7 +56,7 @@ export function plot({ scenarios, cpu, node, date }) {
 <title>Fan-out of server-sent and its peers</title>
 <desc>${escaped(alt.join(' '))}</desc>
 ${parts.join('\n')}
-<text x="${GUTTER}" y="${total - 14}" font-size="11">${escaped(`${cpu}, Node ${node}, ${date}; medians of rounds in which all took turns`)}</text>
+<text x="${GUTTER}" y="${total - 14}" font-size="11">${escaped(`${cpu}, Node ${node}; medians of rounds in which all took turns`)}</text>
 </svg>
 `
 }

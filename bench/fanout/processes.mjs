@@ -63,7 +63,7 @@ export function start(command, args, { cwd, env } = {}) {
       // All of them end with their stdin, but a busy one may not get round to it.
       child.stdin.end()
       child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), 3_000)
+      const timer = setTimeout(() => familyOf(child.pid).forEach((pid) => process.kill(pid, 'SIGKILL')), 3_000)
       await exited
       clearTimeout(timer)
     },
@@ -73,11 +73,12 @@ export function start(command, args, { cwd, env } = {}) {
 /** What was waited for has not come in time. */
 export class Late extends Error {}
 
-process.on('exit', killAll)
+process.on('exit', endAll)
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
-function killAll() {
-  for (const child of running) child.kill('SIGKILL')
+function endAll() {
+  // SIGKILL would leave nginx's worker behind.
+  for (const child of running) child.kill('SIGTERM')
 }
 
 /** Microseconds of CPU, user and system, that a process and its children have used so far. */
