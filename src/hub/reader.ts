@@ -1,4 +1,4 @@
-import type { Feed, FeedSink } from '../respond/feed.js'
+import type { Feed, FeedWrite } from '../respond/feed.js'
 import { keyOf, type Selector } from '../protocol/topic.js'
 import type { Gap } from '../protocol/events.js'
 import { whenAborted } from '../util/abort.js'
@@ -10,6 +10,12 @@ import { Batch, idFrame, looseFrame, quietFrame, type Frame } from './frame.js'
 import { interestOf, type Interest } from './interest.js'
 import type { FramePage } from './pages.js'
 import type { Snapshot, Taken } from './snapshots.js'
+
+interface Sink {
+  readonly write: FeedWrite
+  readonly end: () => void
+  readonly fail: (error: unknown) => void
+}
 
 /** What one reader asked for. */
 export interface ReaderOptions {
@@ -41,7 +47,8 @@ export class Reader implements Feed, Live {
   readonly options: ReaderOptions
   readonly #core: Core
   readonly #given: string
-  #sink: FeedSink | undefined
+  /** Where it writes, while it is there. */
+  #sink: Sink | undefined
   /** Of the cursor. */
   #epoch = ''
   /** The last `seq` whose id was written; -1 for none. */
@@ -76,10 +83,10 @@ export class Reader implements Feed, Live {
     return this.group.interest
   }
 
-  start(sink: FeedSink): void {
+  start(write: FeedWrite, end: () => void, fail: (error: unknown) => void): void {
     const { tail, readers } = this.#core
     const { signal, expiresAt } = this.options
-    this.#sink = sink
+    this.#sink = { write, end, fail }
     readers.add(this)
     if (signal) this.#offSignal = whenAborted(signal, () => this.end())
     if (!this.#sink) return
@@ -93,20 +100,23 @@ export class Reader implements Feed, Live {
     } else this.#attend(() => this.#begin())
   }
 
-  drained(): void {
-    if (!this.#lags) return
-    this.#lags = false
-    this.#wake?.()
-    this.#goOn()
+  drained(): true {
+    if (this.#lags) {
+      this.#lags = false
+      this.#wake?.()
+      this.#goOn()
+    }
+    return true
   }
 
-  beat(): void {
-    if (this.#lags || !this.#sink) return
+  beat(): true {
+    if (this.#lags || !this.#sink) return true
     const { fanOut, tail } = this.#core
     if (this.#isLive && fanOut.isCurrent(this)) this.cursor = tail.settled
     // What was dropped by a filter, and what other topics had, counts as read.
     if (this.cursor > this.#idAt && !this.#busy && this.#tellAt === NEVER) this.#write([this.#idFrame(this.cursor)], this.cursor)
     else this.#write([quietFrame()])
+    return true
   }
 
   /** Ends it from the hub's side. */

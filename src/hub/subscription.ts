@@ -1,4 +1,4 @@
-import { FEED, type Feed, type FeedSink, type FeedSource } from '../respond/feed.js'
+import type { Chunk, Feed, FeedSource } from '../respond/feed.js'
 import type { Opt } from '../protocol/item.js'
 import type { Topics } from '../protocol/topic.js'
 import type { Core } from './core.js'
@@ -43,7 +43,7 @@ export function createSubscription<I>(
   const read = (from: string): Reader => new Reader(core, interest, sensible(lastEventId ?? from), options)
   return {
     topics,
-    [FEED]: read,
+    '~feed': read,
     [Symbol.asyncIterator]: () => iterate<I>(read(''), (frame, id) => core.toItem(frame, id) as I | undefined),
   }
 }
@@ -63,24 +63,20 @@ function iterate<I>(
   let frames: readonly Frame[] = []
   let at = 0
   let started = false
-  let over: { readonly error?: unknown } | undefined
+  let over: { readonly error: unknown } | undefined
   let wake: (() => void) | undefined
-  const sink: FeedSink = {
-    write(batch) {
-      // What was put together for one reader may come in pieces, before it has used the first.
-      frames = at < frames.length ? [...frames.slice(at), ...(batch as Batch).frames] : (batch as Batch).frames
-      at = 0
-      wake?.()
-      return false
-    },
-    end() {
-      over ??= {}
-      wake?.()
-    },
-    fail(error) {
-      over ??= { error }
-      wake?.()
-    },
+  function write(chunk: Chunk): boolean {
+    const more = (chunk as Batch).frames
+    // What was put together for one reader may come in pieces, before it has used the first.
+    frames = at < frames.length ? [...frames.slice(at), ...more] : more
+    at = 0
+    wake?.()
+    return false
+  }
+
+  function end(error?: unknown): void {
+    over ??= { error }
+    wake?.()
   }
 
   async function next(): Promise<IteratorResult<I, undefined>> {
@@ -94,7 +90,7 @@ function iterate<I>(
       at = 0
       if (over) {
         const { error } = over
-        over = {}
+        over = { error: undefined }
         if (error !== undefined) return Promise.reject(error)
         return { done: true, value: undefined }
       }
@@ -102,7 +98,7 @@ function iterate<I>(
       if (started) reader.drained()
       else {
         started = true
-        reader.start(sink)
+        reader.start(write, () => end(), end)
       }
       if (frames.length === 0 && !over) await more
     }
@@ -119,7 +115,7 @@ function iterate<I>(
     return() {
       reader.return()
       frames = []
-      sink.end()
+      end()
       return Promise.resolve({ done: true, value: undefined })
     },
   }

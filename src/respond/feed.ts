@@ -6,30 +6,24 @@ export interface Chunk {
   readonly framed: Uint8Array
 }
 
-/** Where a feed writes. */
-export interface FeedSink {
-  /** False: it has enough; `drained()` tells when it takes more. */
-  write(chunk: Chunk): boolean
-  /** The feed is over. */
-  end(): void
-  /** The feed has failed: the stream ends, and the error is reported. */
-  fail(error: unknown): void
-}
+/** Takes a feed's chunk. False: it has enough; `drained()` tells when it takes more. */
+export type FeedWrite = (chunk: Chunk) => boolean
 
-/** What writes by itself instead of being pulled: a reader of a hub. Its `return()` lets go of everything. */
+/**
+ * What writes by itself instead of being pulled: a reader of a hub. Its `return()` lets go of everything. `drained` and `beat` answer
+ * true, so that one call both asks and tells who is to do it.
+ */
 export interface Feed {
-  start(sink: FeedSink): void
+  /** @param end The feed is over. @param fail It has failed: the stream ends, and the error is reported. */
+  start(write: FeedWrite, end: () => void, fail: (error: unknown) => void): void
   /** The sink takes more. */
-  drained(): void
+  drained(): true
   /** Nothing was written for the keep-alive's time. */
-  beat(): void
+  beat(): true
   return(): void
 }
 
-/** A source that has one. */
+/** A source that has one. The name is a string, and short, because `sse()` is counted in bytes. */
 export interface FeedSource {
-  [FEED](lastEventId: string): Feed
+  '~feed'(lastEventId: string): Feed
 }
-
-// Registered, so that the hub of another copy of this package is fed from, too.
-export const FEED: unique symbol = Symbol.for('server-sent.feed') as never

@@ -5,7 +5,7 @@ export interface KeepAlive {
   stop(): void
 }
 
-interface Entry {
+interface Entry extends KeepAlive {
   due: number
   readonly interval: number
   readonly beat: () => void
@@ -20,18 +20,10 @@ let shortest = Infinity
 
 /** Calls `beat` when there was no `touch()` for `interval` milliseconds (up to a sixteenth more); 0 is never. */
 export function keepAlive(interval: number, beat: () => void): KeepAlive {
-  const entry: Entry = { due: performance.now() + interval, interval, beat }
-  if (interval > 0) {
-    entries.add(entry)
-    if (interval < shortest) {
-      shortest = interval
-      clearInterval(timer)
-      timer = setInterval(tick, interval / GRAIN)
-      // The streams' sockets keep a process running, not this. In a browser it is a number.
-      ;(timer as { unref?: () => void }).unref?.()
-    }
-  }
-  return {
+  const entry: Entry = {
+    due: 0,
+    interval,
+    beat,
     touch() {
       entry.due = performance.now() + interval
     },
@@ -42,13 +34,25 @@ export function keepAlive(interval: number, beat: () => void): KeepAlive {
       shortest = Infinity
     },
   }
+  entry.touch()
+  if (interval > 0) {
+    entries.add(entry)
+    if (interval < shortest) {
+      shortest = interval
+      clearInterval(timer)
+      timer = setInterval(tick, interval / GRAIN)
+      // The streams' sockets keep a process running, not this. In a browser it is a number.
+      ;(timer as { unref?: () => void }).unref?.()
+    }
+  }
+  return entry
 }
 
 function tick(): void {
   const now = performance.now()
   for (const entry of entries) {
     if (entry.due > now) continue
-    entry.due = now + entry.interval
+    entry.touch()
     entry.beat()
   }
 }

@@ -38,7 +38,7 @@ export function sendSse<T, R extends NodeRequest>(
     const head = admit(req.method ?? 'GET', req.url ?? '', (name) => headerOf(req, name), settings)
     // One signal for all streams of a server is the usual way: no leak to warn of.
     if (settings.signal) setMaxListeners(0, settings.signal)
-    const stream = createStream<R>(settings, [settings.signal])
+    const stream = createStream<R>(settings, [settings.signal], head.lastEventId)
     let linger: ReturnType<typeof setTimeout> | undefined
     let lagging = false
     const offGone = onGone(req, res, gone)
@@ -46,7 +46,7 @@ export function sendSse<T, R extends NodeRequest>(
     else if (stream.signal.aborted) refuse(stream.signal.reason)
     else stream.signal.addEventListener('abort', ended)
     // Items are opened in any case: after leaving that lets them go, without starting them.
-    const opened = typeof source === 'function' && stream.signal.aborted ? Promise.resolve() : stream.open(source, req, head.lastEventId)
+    const opened = typeof source === 'function' && stream.signal.aborted ? Promise.resolve() : stream.open(source, req)
     opened.then(begin).catch(refuse)
 
     function begin(): void {

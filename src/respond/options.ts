@@ -55,7 +55,6 @@ const TYPES = {
   reconnect: 'boolean',
   onError: 'function',
   cors: 'object',
-  open: 'string',
 }
 
 /** Checks options that may come from plain JavaScript. @throws {TypeError} that names the option; {SseError} for `event` and `retry`. */

@@ -1,5 +1,5 @@
 import { admit } from './admit.js'
-import { FEED } from './feed.js'
+import type { Chunk, FeedSource } from './feed.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
 import type { Items, Sendable, SourceFunction } from './source.js'
 import { createStream, type EventStream } from './stream.js'
@@ -25,16 +25,16 @@ export function sse(
   const settings = settingsOf(options)
   const { request } = options
   const isCalled = typeof source === 'function'
-  if (!request && (isCalled || FEED in source || settings.cors || !settings.reconnect))
+  if (!request && (isCalled || (source as Partial<FeedSource>)['~feed'] || settings.cors || !settings.reconnect))
     throw new TypeError('A function, subscription, `cors` and `reconnect` need `request`')
 
   const head = admit(request?.method ?? 'GET', request?.url ?? '', (name) => request?.headers.get(name), settings)
-  const stream = createStream<Request>(settings, [request?.signal, settings.signal])
+  const stream = createStream<Request>(settings, [request?.signal, settings.signal], head.lastEventId)
   const respond = (): Response => new Response(head.stream ? bodyOf(stream) : head.body, head)
   // What is taken after that is let go without being started.
   if (!head.stream) stream.leave()
-  if (isCalled) return head.stream ? stream.open(source, request as Request, head.lastEventId).then(respond) : Promise.resolve(respond())
-  stream.take(source, head.lastEventId)
+  if (isCalled) return head.stream ? stream.open(source, request as Request).then(respond) : Promise.resolve(respond())
+  stream.take(source)
   return respond()
 }
 
@@ -48,9 +48,8 @@ function bodyOf(stream: EventStream<Request>): ReadableStream<Uint8Array> {
       start(controller) {
         stream.begin({
           write(text) {
-            if (text) controller.enqueue(typeof text === 'string' ? encoder.encode(text) : text.bytes)
+            if (text) controller.enqueue((text as Chunk).bytes ?? encoder.encode(text as string))
             answer?.()
-            answer = undefined
             return false
           },
           end: () => controller.close(),

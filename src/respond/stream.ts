@@ -1,7 +1,8 @@
 import { formatItem, formatValue } from '../protocol/format.js'
 import { END_ID } from '../protocol/headers.js'
+import type { Opt } from '../protocol/item.js'
 import { keepAlive, type KeepAlive } from './keep-alive.js'
-import { FEED, type Chunk, type Feed, type FeedSource } from './feed.js'
+import type { Chunk, Feed, FeedSource } from './feed.js'
 import type { Settings } from './options.js'
 import type { Sink } from './sink.js'
 import { pullerOf, type Items, type Puller, type SourceFunction } from './source.js'
@@ -14,9 +15,9 @@ export interface EventStream<R> {
    * Takes the source; a function is called and awaited, and with `open: 'first-item'` its first item, too. Rejects with what they
    * throw; then nothing has been sent, and the source is let go.
    */
-  open(source: Items | SourceFunction<unknown, R>, request: R, lastEventId: string): Promise<void>
+  open(source: Items | SourceFunction<unknown, R>, request: R): Promise<void>
   /** The same for items alone, at once. @throws {TypeError} for what is no source. */
-  take(items: unknown, lastEventId: string): void
+  take(items: unknown): void
   /** Begins to send. */
   begin(sink: Sink): void
   /** Asks for the next item, unless it is on its way. */
@@ -28,13 +29,13 @@ export interface EventStream<R> {
 // One for all: an error made at the leaving has a stack that holds the response, for as long as a source holds its signal.
 const OVER = /* @__PURE__ */ AbortSignal.abort().reason as unknown
 
-/** @param signals End the stream from outside. */
-export function createStream<R>(settings: Settings, signals: readonly (AbortSignal | undefined)[]): EventStream<R> {
+/** @param signals End the stream from outside. @param lastEventId Where the client wants to go on. */
+export function createStream<R>(settings: Settings, signals: readonly (AbortSignal | undefined)[], lastEventId: string): EventStream<R> {
   // Not `settings` itself, which has the request: a source that never settles must not hold it.
   const { serialize, event, retry, reconnect, onError, open, keepAlive: silence } = settings
   const abort = new AbortController()
   const { signal } = abort
-  let puller: Puller | Feed | undefined
+  let puller: Opt<Puller & Omit<Feed, 'return'>> | undefined
   let sink: Sink | undefined
   let alive: KeepAlive | undefined
   let first: Promise<string | undefined> | undefined
@@ -55,8 +56,8 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     return done ? undefined : formatValue(value, serialize, event)
   }
 
-  function take(items: unknown, lastEventId: string): void {
-    puller = (items as FeedSource | undefined)?.[FEED]?.(lastEventId) ?? pullerOf(items)
+  function take(items: unknown): void {
+    puller = (items as Partial<FeedSource> | undefined)?.['~feed']?.(lastEventId) ?? pullerOf(items)
     if (signal.aborted) leave()
   }
 
@@ -106,10 +107,10 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     signal,
     take,
     leave,
-    async open(source, request, lastEventId) {
+    async open(source, request) {
       try {
-        take(typeof source === 'function' ? await source({ request, signal, lastEventId }) : source, lastEventId)
-        if (puller && !('start' in puller) && open === 'first-item') {
+        take(typeof source === 'function' ? await source({ request, signal, lastEventId }) : source)
+        if (puller?.next && open === 'first-item') {
           // A client that leaves meanwhile reads no answer, but whoever awaits it goes on.
           await new Promise((resolve, reject) => {
             signal.onabort = resolve
@@ -128,15 +129,14 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
       sink = to
       // Headers without a body would wait in many a proxy and framework.
       write(formatItem({ comment: '', retry }))
-      if (puller && 'start' in puller) puller.start({ write, end: finish, fail })
+      puller?.start?.(write, finish, fail)
     },
     pull() {
       isAsked = true
       if (pulling || !sink) return
-      const feed = puller as Feed | undefined
       // Not before: a Response that nobody reads is never left, and must not be kept alive.
-      alive ??= keepAlive(silence, () => isAsked && (feed?.beat ? feed.beat() : write(formatItem({ comment: '' }))))
-      if (feed?.drained) return feed.drained()
+      alive ??= keepAlive(silence, () => isAsked && (puller?.beat?.() ?? write(formatItem({ comment: '' }))))
+      if (puller?.drained?.()) return
       pulling = true
       ;(first ?? next()).then((text) => {
         pulling = false
