@@ -7,7 +7,7 @@ import { serve } from './serve.mjs'
 const { disk, history, ...options } = JSON.parse(process.argv[2] ?? '{}')
 if (history) options.topics = { t0: { history } }
 if (disk) {
-  const { diskEngine } = await import('../../../dist/engines/disk.js')
+  const { diskEngine } = await import('../../../dist/engines/disk/index.js')
   options.engine = diskEngine({ path: disk })
 }
 const hub = createHub(options)
