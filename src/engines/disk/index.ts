@@ -1,0 +1,2 @@
+export { diskEngine } from './disk.js'
+export type { DiskOptions } from './disk.js'

@@ -1,0 +1,105 @@
+import { decodeTopic, encodePosition, encodeTopic, type Topic } from './records.js'
+import type { Store } from './store.js'
+import { apply, forgetKeys, trim, type Writes } from './write.js'
+
+interface SweepOptions {
+  readonly idempotencyWindow: number
+  readonly forgetAfter: number
+}
+
+const EVERY = 1000
+const READERS = 60_000
+// At a time.
+const TOPICS = 256
+const ITEMS = 1000
+
+/**
+ * Drops what has expired in topics that get no items, and forgets topics and keys: in small portions beside the appends. Reads don't
+ * wait for it: they leave out what is too old.
+ */
+export function createSweep(storeOf: () => Store | undefined, options: SweepOptions): { stop(): Promise<void> } {
+  let last = ''
+  let checked = Date.now()
+  let sweeping: Promise<unknown> | undefined
+
+  const timer = setInterval(() => {
+    const store = storeOf()
+    if (!store || sweeping) return
+    sweeping = sweep(store)
+      // The next one tries again.
+      .catch(() => {})
+      .finally(() => (sweeping = undefined))
+  }, EVERY).unref()
+
+  async function sweep(store: Store): Promise<void> {
+    if (Date.now() - checked > READERS) {
+      // A process that was killed while it read would keep old pages for ever.
+      store.root.readerCheck()
+      checked = Date.now()
+    }
+    for (let more = true; more && storeOf() === store;) {
+      store.renew()
+      const { names, end } = untidy(store, last, options)
+      more = names.length > 0 && (await store.root.transaction(() => tidy(store, names, options)))
+      if (!more) last = end
+    }
+  }
+
+  return {
+    async stop() {
+      clearInterval(timer)
+      await sweeping
+    },
+  }
+}
+
+/** Looks at the next topics, round and round. */
+function untidy(store: Store, after: string, { idempotencyWindow, forgetAfter }: SweepOptions): { names: string[]; end: string } {
+  const now = Date.now()
+  const names: string[] = []
+  let seen = 0
+  let end = ''
+  for (const { key, value } of store.topics.getRange({ ...(after !== '' && { start: after, exclusiveStart: true }), limit: TOPICS })) {
+    end = key as string
+    seen++
+    const topic = decodeTopic(value)
+    if (exceeds(topic, now) || isForgettable(topic, now - forgetAfter)) names.push(end)
+  }
+  if (seen < TOPICS) end = ''
+  const [old] = store.keyTimes.getKeys({ end: [now - idempotencyWindow, 0], limit: 1 })
+  if (old !== undefined && names.length === 0) names.push('')
+  return { names, end }
+}
+
+function exceeds({ count, bytes, oldestAt, history }: Topic, now: number): boolean {
+  return count > 0 && (count > history.size || bytes > history.bytes || oldestAt < now - history.age)
+}
+
+function isForgettable({ count, at }: Topic, before: number): boolean {
+  return count === 0 && at < before
+}
+
+/** Within a transaction. Returns whether there is more. */
+function tidy(store: Store, names: readonly string[], { idempotencyWindow, forgetAfter }: SweepOptions): boolean {
+  const now = Date.now()
+  const position = store.position()
+  const writes: Writes[] = []
+  let { floor } = position
+  let more = false
+  for (const name of names) {
+    const record = name === '' ? undefined : store.topics.getBinary(name)
+    if (!record) continue
+    const topic = decodeTopic(record)
+    if (isForgettable(topic, now - forgetAfter)) {
+      floor = Math.max(floor, topic.head)
+      writes.push({ table: store.topics, key: name, record: undefined })
+    } else {
+      if (trim(store, name, topic, [], now, writes, ITEMS)) more = true
+      writes.push({ table: store.topics, key: name, record: encodeTopic(topic) })
+    }
+  }
+  forgetKeys(store, now - idempotencyWindow, writes)
+  if (floor !== position.floor) writes.push({ table: store.root, key: 'position', record: encodePosition({ ...position, floor }) })
+  apply(writes)
+  return more
+}
