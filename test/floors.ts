@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 }
 
 /** Code for browsers, workers and other runtimes: neither it nor anything it reaches may need Node. */
-const RUNS_ANYWHERE = [/^index\.ts$/, /^protocol\//, /^client\//, /^react\//, /^respond\/response\.ts$/]
+const RUNS_ANYWHERE = [/^index\.ts$/, /^protocol\//, /^client\//, /^react\//, /^respond\/response\.ts$/, /^hub\//, /^engines\/memory\.ts$/]
 
 /** Optional peer dependencies, and the only folders that may import them. */
 const PEERS: Record<string, readonly string[]> = {

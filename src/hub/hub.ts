@@ -4,6 +4,7 @@ import type { Events, Gap, ItemOf } from '../protocol/events.js'
 import { mustBe, show } from '../protocol/fields.js'
 import type { Opt, SseItem } from '../protocol/item.js'
 import { checkTopic, selectorsOf, type Topics } from '../protocol/topic.js'
+import type { Answerer } from '../respond/answer.js'
 import { byteLength } from '../util/text.js'
 import { createTurns } from '../util/turns.js'
 import { later } from '../util/wait.js'
@@ -11,6 +12,7 @@ import type { Core } from './core.js'
 import { formatCursor } from './cursor.js'
 import { createFanOut } from './fanout.js'
 import { toFields, type Fields } from './fields.js'
+import { createAnswer, toResponse } from './http/http.js'
 import { interestOf } from './interest.js'
 import { itemsOf } from './items.js'
 import { checkNumber, DEFAULT_HISTORY, settingsByTopic, type HubOptions } from './options.js'
@@ -62,6 +64,11 @@ export interface Hub<D = unknown, I = SseItem<string>> {
   readonly lastEventId: string
   /** Resolves when the engine is open. */
   readonly ready: Promise<void>
+  /**
+   * The hub over HTTP, at the end of any path: `GET /events?topic=...`, `POST /topics/{topic}`, `GET /health`, `GET /stats`. It refuses
+   * everything but /health without `authorize`. For node:http and node:http2 there is `nodeHandler(hub)` in `server-sent/node`.
+   */
+  fetch(request: Request): Promise<Response>
   stats(): Stats
   /** Ends all subscriptions and closes the engine. */
   close(): Promise<void>
@@ -141,7 +148,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     return { id: formatCursor({ ...position, owed: false, scope: '' }) }
   }
 
-  return {
+  const hub: Hub<unknown, unknown> & Answerer = {
     publish,
     subscribe(topics, options = {}) {
       const interest = interestOf(selectorsOf(topics))
@@ -153,6 +160,8 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
       throw new SseError('SSE_ENGINE', 'The engine is not open yet, so that there is no position: await hub.ready')
     },
     ready: tail.ready,
+    fetch: (request) => toResponse(answer(request), request),
+    '~answer': (request) => answer(request),
     stats: () => ({ connections: readers.size, topics: ring.topics, ...counts }),
     async close() {
       if (closed) return
@@ -162,6 +171,8 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
       await engine.close()
     },
   }
+  const answer = createAnswer(hub, () => tail.isOpen && !closed, options)
+  return hub
 }
 
 function checkSubscription(options: SubscribeOptions<unknown, unknown>): void {

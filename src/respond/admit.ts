@@ -40,7 +40,8 @@ export function admit(method: string, url: string, header: GetHeader, { headers:
   return !reconnect && lastEventId === END_ID ? head(204) : head(200, EVENT_STREAM)
 }
 
-function allowOrigin(headers: Headers, origin: string | null | undefined, { origin: allowed, credentials }: Cors): void {
+/** What lets a page of another origin read an answer. */
+export function allowOrigin(headers: Headers, origin: string | null | undefined, { origin: allowed, credentials }: Cors): void {
   headers.append('vary', 'Origin')
   if (!origin || ![allowed].flat().some((one) => (typeof one === 'function' ? one(origin) : one === '*' || one === origin))) return
   headers.set('access-control-allow-origin', allowed === '*' ? allowed : origin)

@@ -1,0 +1,131 @@
+import { mustBe } from '../../protocol/fields.js'
+import type { SseItem } from '../../protocol/item.js'
+import { checkTopic, pattern, selectorsOf, type Selector } from '../../protocol/topic.js'
+import type { StreamAnswer } from '../../respond/answer.js'
+import { settingsOf } from '../../respond/options.js'
+import { sse } from '../../respond/response.js'
+import type { Hub } from '../hub.js'
+import type { Grant, HubOptions } from '../options.js'
+import { readText } from './body.js'
+import { grantOf, mustAllow } from './grant.js'
+import { allowReading, hostCheck, mustBeOurs } from './origin.js'
+import { closed, Refusal, refusalOf, tooMany } from './refusal.js'
+import { routeOf } from './route.js'
+
+type Options = HubOptions<unknown, unknown> & { readonly events?: object | undefined }
+type Answer = (request: Request) => Promise<Response | StreamAnswer>
+
+// Longer than any browser's limit that is met in practice; a last event ID isn't counted, because it is never refused.
+const LONGEST_URL = 16_384
+const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
+
+/**
+ * The hub over HTTP: `GET .../events`, `POST .../topics/{topic}`, `GET .../health`, `GET .../stats`; see docs/hub.md.
+ *
+ * @throws {TypeError} for an option of the wrong type.
+ */
+export function createAnswer(hub: Hub<unknown, unknown>, isOpen: () => boolean, options: Options): Answer {
+  const { authorize, limits = {}, onError = console.error, cors, events } = options
+  const { topicsPerConnection = 100, itemBytes = 2 ** 20, connections = Infinity } = limits
+  const checkHost = hostCheck(options.allowHosts)
+  if (authorize !== undefined && typeof authorize !== 'function') throw new TypeError(mustBe('authorize', 'a function', authorize))
+  settingsOf({ cors, onError })
+
+  async function route(request: Request): Promise<Response | StreamAnswer> {
+    checkHost(request)
+    const { pathname, href, searchParams: query } = new URL(request.url)
+    if (href.replace(LAST_EVENT_ID, '$1').length > LONGEST_URL)
+      throw new Refusal(414, 'URI_TOO_LONG', `The URL is longer than ${LONGEST_URL} characters: follow a pattern instead of many topics`)
+    const to = routeOf(request.method, pathname)
+    if (to.name === 'preflight') return new Response(null, { status: 204, headers: { allow: to.allow } })
+    if (!isOpen()) throw closed()
+    if (to.name === 'health') return json(200, { status: 'ok' })
+    const grant = await grantOf(authorize, request)
+    if (to.name === 'publish') return publish(request, to.topic, query, grant)
+    return to.name === 'events' ? follow(query, grant) : json(200, hub.stats())
+  }
+
+  function follow(query: URLSearchParams, { read, principal, expiresAt }: Grant): StreamAnswer {
+    const selectors = selectorsIn(query, topicsPerConnection)
+    const from = query.get('from') ?? 'now'
+    if (from !== 'now' && from !== 'earliest')
+      throw new Refusal(400, 'INVALID_PARAMETER', `${mustBe('?from=', 'now or earliest', from)}; a position is sent as Last-Event-ID`)
+    mustAllow('read', read, selectors)
+    if (hub.stats().connections >= connections) throw tooMany(connections)
+    const source = hub.subscribe(selectors, { from, principal, expiresAt })
+    return { source, options: { cors, onError } }
+  }
+
+  async function publish(request: Request, topic: string, query: URLSearchParams, { write }: Grant): Promise<Response> {
+    mustAllow('write', write, [checkTopic(topic)])
+    mustBeOurs(request, cors)
+    const text = await readText(request, itemBytes)
+    const event = query.get('event') || undefined
+    const idempotencyKey = request.headers.get('idempotency-key') ?? undefined
+    const data = events ? typed(events as Typed, event, text) : text
+    const { id } = await hub.publish(topic, data, { event: events ? undefined : event, idempotencyKey })
+    return json(201, { id })
+  }
+
+  return async (request) => {
+    let answer: Response | StreamAnswer
+    try {
+      answer = await route(request)
+    } catch (error) {
+      // Whoever has left reads no answer, and is no failure of the server's.
+      const refusal = refusalOf(error, request.signal.aborted ? () => {} : onError)
+      answer = json(refusal.status, { code: refusal.code, message: refusal.message }, refusal.headers)
+    }
+    if (answer instanceof Response) allowReading(answer.headers, request, cors)
+    return answer
+  }
+}
+
+/** The answer as a Response. */
+export async function toResponse(answer: Promise<Response | StreamAnswer>, request: Request): Promise<Response> {
+  const given = await answer
+  return 'source' in given ? sse(given.source, { ...given.options, request }) : given
+}
+
+/** What a request wants to follow. @throws {Refusal | SseError} */
+function selectorsIn(query: URLSearchParams, limit: number): readonly Selector[] {
+  const topics = query.getAll('topic')
+  const patterns = query.getAll('pattern')
+  const count = topics.length + patterns.length
+  if (count === 0) throw new Refusal(400, 'SSE_INVALID_TOPIC', 'No topic: say ?topic=name, or ?pattern=stock/* for many')
+  if (count > limit) {
+    throw new Refusal(
+      400,
+      'TOO_MANY_TOPICS',
+      `${count} topics, \`limits.topicsPerConnection\` is ${limit}: follow fewer, or a pattern that covers them`,
+    )
+  }
+  const wild = topics.find((topic) => topic.includes('*'))
+  if (wild !== undefined) {
+    throw new Refusal(400, 'SSE_INVALID_TOPIC', `A wildcard counts in ?pattern= only, not in ?topic=${JSON.stringify(wild.slice(0, 80))}`)
+  }
+  return selectorsOf([...topics, ...patterns.map(pattern)])
+}
+
+interface Typed {
+  item(event: string, data: unknown): SseItem
+}
+
+/** A typed item of a body. @throws {Refusal | SseError} */
+function typed(events: Typed, event: string | undefined, text: string): SseItem {
+  if (event === undefined) throw new Refusal(400, 'SSE_UNKNOWN_EVENT', 'The items of this hub have types: say which in ?event=')
+  let data: unknown
+  try {
+    data = JSON.parse(text)
+  } catch {
+    throw new Refusal(400, 'SSE_INVALID_DATA', 'The items of this hub have types: the body must be JSON')
+  }
+  return events.item(event, data)
+}
+
+function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers },
+  })
+}

@@ -1,0 +1,55 @@
+import { SseError, type SseErrorCode } from '../../errors.js'
+
+/** An answer that is no success: its code and message go to the client, so that they hold nothing that is only for the server's eyes. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly code: string
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.headers = headers
+  }
+}
+
+const BAD_REQUEST: ReadonlySet<SseErrorCode> = new Set([
+  'SSE_INVALID_TOPIC',
+  'SSE_INVALID_FIELD',
+  'SSE_INVALID_DATA',
+  'SSE_UNKNOWN_EVENT',
+] as const)
+
+// In seconds: a store that restarts, or a process that gives its place to the next.
+const SOON = { 'retry-after': '1' }
+
+/** What a client is told of an error; `onError` hears of those that are the server's own. */
+export function refusalOf(error: unknown, onError: (error: unknown) => void): Refusal {
+  if (error instanceof Refusal) return error
+  if (error instanceof SseError) {
+    const { code, message } = error
+    if (BAD_REQUEST.has(code)) return new Refusal(400, code, message)
+    if (code === 'SSE_CONFLICT') return new Refusal(409, code, message)
+    if (code === 'SSE_CLOSED') return closed()
+    if (code === 'SSE_ENGINE') {
+      onError(error)
+      // In words of our own: the store's may name machines.
+      const said = message.includes('may be stored')
+        ? 'the item may be stored. Repeat it with the same Idempotency-Key'
+        : 'nothing is stored. Try again'
+      return new Refusal(503, code, `The hub's store failed or was too slow: ${said}`, SOON)
+    }
+  }
+  onError(error)
+  return new Refusal(500, 'INTERNAL_ERROR', 'The server failed; its log says why. Try again later')
+}
+
+export function closed(): Refusal {
+  return new Refusal(503, 'SSE_CLOSED', 'The hub is closed, or not open yet: try again in a moment', SOON)
+}
+
+export function tooMany(connections: number): Refusal {
+  const headers = { 'retry-after': '5' }
+  return new Refusal(503, 'TOO_MANY_CONNECTIONS', `The hub has its \`limits.connections\` (${connections}): try again later`, headers)
+}
