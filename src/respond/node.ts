@@ -2,10 +2,11 @@ import { setMaxListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { admit, type Head } from './admit.js'
-import type { Chunk } from './feed.js'
+import type { Chunk, FeedSource } from './feed.js'
 import { onGone } from './gone.js'
+import { createNodeWriter } from './node-writer.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
-import type { Items, Sendable, SourceFunction } from './source.js'
+import type { Items, Sendable, SourceContext, SourceFunction } from './source.js'
 import { createStream } from './stream.js'
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest
@@ -41,26 +42,34 @@ export function sendSse<T, R extends NodeRequest>(
     const stream = createStream<R>(settings, [settings.signal], head.lastEventId)
     let linger: ReturnType<typeof setTimeout> | undefined
     let lagging = false
+    let isFed = false
+    const watch = (items: Items<T>): Items<T> => {
+      isFed = typeof (items as Partial<FeedSource> | undefined)?.['~feed'] === 'function'
+      return items
+    }
+    const watched = typeof source === 'function' ? async (context: SourceContext<R>) => watch(await source(context)) : watch(source)
+    const writer = createNodeWriter(req, res, drained)
     const offGone = onGone(req, res, gone)
     if (!head.stream) stream.leave()
     else if (stream.signal.aborted) refuse(stream.signal.reason)
     else stream.signal.addEventListener('abort', ended)
     // Items are opened in any case: after leaving that lets them go, without starting them.
-    const opened = typeof source === 'function' && stream.signal.aborted ? Promise.resolve() : stream.open(source, req)
+    const opened = typeof source === 'function' && stream.signal.aborted ? Promise.resolve() : stream.open(watched, req)
     opened.then(begin).catch(refuse)
 
     function begin(): void {
       if (head.stream && stream.signal.aborted) return
       stream.signal.removeEventListener('abort', ended)
+      // What is written to the connection past the response must not be followed by another one.
+      if (isFed) head.headers.set('connection', 'close')
       writeHead(req, res, head)
       if (!head.stream) return void res.end(head.body ?? '')
-      res.on('drain', drained)
       stream.begin({ write, end })
     }
 
     function write(text: string | Chunk): boolean {
       // False: the kernel has enough. The source isn't pulled until `drain`.
-      if (text !== '' && !(res as ServerResponse).write(typeof text === 'string' ? text : text.bytes)) lagging = true
+      if (!writer.write(text)) lagging = true
       // Compression middleware holds small writes back until it is told.
       if ('flush' in res && typeof res.flush === 'function') res.flush()
       if (!lagging) stream.pull()
@@ -99,7 +108,7 @@ export function sendSse<T, R extends NodeRequest>(
 
     function leave(): void {
       clearTimeout(linger)
-      res.off('drain', drained)
+      writer.stop()
       offGone()
       stream.signal.removeEventListener('abort', ended)
     }
