@@ -43,7 +43,7 @@ export const scenarios = {
     about: ({ connections, rate, size }) =>
       `${thousands(connections)} connections, one topic, ${rate} items of ${size} bytes a second: ${thousands(connections * rate)} deliveries/s are asked for`,
     full: { rounds: 3, connections: 5_000, rate: 200, warm: 20, count: 2_000, size: 100, patience: 5 },
-    quick: { rounds: 1, connections: 1_000, rate: 400, warm: 20, count: 800, size: 100, patience: 1 },
+    quick: { rounds: 1, connections: 500, rate: 500, warm: 20, count: 500, size: 100, patience: 1 },
     columns: columnsOfFan,
     cells: () => all.map((name) => ({ name, contender: name, run: fan })),
     ratios: [['cpuPerDelivery', 'server-sent', 'node:http']],
@@ -63,8 +63,8 @@ export const scenarios = {
   comeback: {
     about: ({ connections, live, behind }) =>
       `${thousands(connections)} clients come back at once, each ${behind} items behind, while ${thousands(live)} live readers go on`,
-    full: { rounds: 3, connections: 5_000, live: 1_000, behind: 100, rate: 10, size: 100 },
-    quick: { rounds: 1, connections: 500, live: 100, behind: 100, rate: 10, size: 100 },
+    full: { rounds: 3, connections: 5_000, live: 1_000, behind: 100, rate: 10, size: 100, seconds: 15 },
+    quick: { rounds: 1, connections: 500, live: 100, behind: 100, rate: 10, size: 100, seconds: 1 },
     columns: [
       ['caughtUp', 'all caught up after', time],
       ['liveP99Before', 'p99 of the live ones before', time],
@@ -81,7 +81,7 @@ export const scenarios = {
     about: ({ connections, topics, follow, rate }) =>
       `${thousands(connections)} connections over ${thousands(topics)} topics, each with a set of ${follow} of its own; ${thousands(rate)} items a second`,
     full: { rounds: 3, connections: 10_000, topics: 1_000, follow: 5, rate: 1_000, warm: 2_000, count: 10_000, size: 100 },
-    quick: { rounds: 1, connections: 1_000, topics: 100, follow: 5, rate: 400, warm: 200, count: 800, size: 100 },
+    quick: { rounds: 1, connections: 1_000, topics: 100, follow: 5, rate: 400, warm: 200, count: 600, size: 100 },
     columns: columnsOfFan,
     cells: (sizes) => [
       { name: 'one topic', contender: 'server-sent', run: fan, sizes: scenarios.cpu[sizes] },
@@ -93,7 +93,7 @@ export const scenarios = {
     about: ({ connections, count, size }) =>
       `${connections} readers; ${thousands((count * size) / MB)} MB are published in items of ${thousands(size)} bytes; the stalled one doesn't read meanwhile`,
     full: { rounds: 3, connections: 100, rate: 500, warm: 1_500, count: 10_000, size: 10_000, disk: 200 * MB, memory: 10 * MB },
-    quick: { rounds: 1, connections: 20, rate: 500, warm: 1_500, count: 2_000, size: 10_000, disk: 40 * MB, memory: 2 * MB },
+    quick: { rounds: 1, connections: 20, rate: 1_000, warm: 1_000, count: 1_500, size: 10_000, disk: 40 * MB, memory: 2 * MB },
     columns: [
       ['growthPeak', 'memory grows by', megabytes],
       ['growth', 'after a collection', megabytes],
@@ -177,7 +177,7 @@ async function idle(tools, { contender, connections }) {
     await setTimeout(500)
     const before = await settledMemory(server)
     readers = await startReaders(tools.readers, server.port, { connections })
-    await setTimeout(1_000)
+    await setTimeout(500)
     const bytesPerConnection = ((await settledMemory(server)) - before) / connections
     return { bytesPerConnection, faults: faultsOf(await readers.report()) }
   } finally {
@@ -193,7 +193,7 @@ async function settledMemory(server) {
   return memoryOf(server.pid)
 }
 
-async function comeback(tools, { contender, connections, live, behind, rate, size }) {
+async function comeback(tools, { contender, connections, live, behind, rate, size, seconds }) {
   const server = await contenders[contender].start({ ...tools, hub: { history: { size: 10_000, bytes: 10 * MB } } })
   const started = []
   try {
@@ -208,7 +208,7 @@ async function comeback(tools, { contender, connections, live, behind, rate, siz
     const paced = 2 * rate
     await Promise.all([server.publish(200, behind - paced, size, 1), stayed.reached(seen + behind - paced, { within: 10_000 })])
     stayed.reset()
-    const rest = 15 * rate
+    const rest = seconds * rate
     const published = server.publish(rate, paced + rest, size, 1)
     await stayed.reached(seen + behind, { within: 30_000 })
     const before = await stayed.report()
