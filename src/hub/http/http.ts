@@ -5,9 +5,9 @@ import type { StreamAnswer } from '../../respond/answer.js'
 import { settingsOf } from '../../respond/options.js'
 import { sse } from '../../respond/response.js'
 import type { Hub } from '../hub.js'
-import type { Grant, HubOptions } from '../options.js'
+import type { HubOptions } from '../options.js'
 import { readText } from './body.js'
-import { grantOf, mustAllow } from './grant.js'
+import { grantOf, mustAllow, type Granted } from './grant.js'
 import { allowReading, hostCheck, mustBeOurs } from './origin.js'
 import { closed, Refusal, refusalOf, tooMany } from './refusal.js'
 import { routeOf } from './route.js'
@@ -40,24 +40,24 @@ export function createAnswer(hub: Hub<unknown, unknown>, isOpen: () => boolean, 
     if (to.name === 'preflight') return new Response(null, { status: 204, headers: { allow: to.allow } })
     if (!isOpen()) throw closed()
     if (to.name === 'health') return json(200, { status: 'ok' })
-    const grant = await grantOf(authorize, request)
+    const grant = await grantOf(authorize, request, onError)
     if (to.name === 'publish') return publish(request, to.topic, query, grant)
     return to.name === 'events' ? follow(query, grant) : json(200, hub.stats())
   }
 
-  function follow(query: URLSearchParams, { read, principal, expiresAt }: Grant): StreamAnswer {
+  function follow(query: URLSearchParams, grant: Granted): StreamAnswer {
     const selectors = selectorsIn(query, topicsPerConnection)
     const from = query.get('from') ?? 'now'
     if (from !== 'now' && from !== 'earliest')
       throw new Refusal(400, 'INVALID_PARAMETER', `${mustBe('?from=', 'now or earliest', from)}; a position is sent as Last-Event-ID`)
-    mustAllow('read', read, selectors)
+    mustAllow('read', grant, selectors)
     if (hub.stats().connections >= connections) throw tooMany(connections)
-    const source = hub.subscribe(selectors, { from, principal, expiresAt })
+    const source = hub.subscribe(selectors, { from, principal: grant.principal, expiresAt: grant.expiresAt })
     return { source, options: { cors, onError } }
   }
 
-  async function publish(request: Request, topic: string, query: URLSearchParams, { write }: Grant): Promise<Response> {
-    mustAllow('write', write, [checkTopic(topic)])
+  async function publish(request: Request, topic: string, query: URLSearchParams, grant: Granted): Promise<Response> {
+    mustAllow('write', grant, [checkTopic(topic)])
     mustBeOurs(request, cors)
     const text = await readText(request, itemBytes)
     const event = query.get('event') || undefined

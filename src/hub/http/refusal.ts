@@ -41,6 +41,11 @@ export function refusalOf(error: unknown, onError: (error: unknown) => void): Re
       return new Refusal(503, code, `The hub's store failed or was too slow: ${said}`, SOON)
     }
   }
+  return internal(error, onError)
+}
+
+/** The server's own failure: its words are for `onError` alone. */
+export function internal(error: unknown, onError: (error: unknown) => void): Refusal {
   onError(error)
   return new Refusal(500, 'INTERNAL_ERROR', 'The server failed; its log says why. Try again later')
 }
