@@ -3,7 +3,7 @@
 // Exits non-zero when items were lost, doubled or out of order; never because of a time.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release, tmpdir } from 'node:os'
+import { cpus, loadavg, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -43,6 +43,9 @@ async function measureAll() {
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const tools = { folder, readers: compile('readers.c'), writer: compile('servers/writer.c') }
   const measured = {}
+  const [load] = loadavg()
+  // A server that has to wait for a CPU is late, and who is late joins items: both look unlike what an idle machine shows.
+  if (load > 0.5) console.log(`the machine is busy (load ${load.toFixed(1)}): wait, or don't trust the figures`)
   for (const name of chosen) {
     const result = await compare(name, tools)
     if (result) measured[name] = result
@@ -53,7 +56,7 @@ async function measureAll() {
     process.exitCode = 1
   } else if (values.quick || values['no-write']) console.log('\nnot written')
   else if (compared.length < Object.keys(contenders).length) console.log('\nnot written: only with all contenders')
-  else save(measured)
+  else save(measured, load)
 
   function compile(file) {
     const program = join(folder, file.replaceAll('/', '-').replace('.c', ''))
@@ -108,12 +111,13 @@ function summaryOf(scenario, cells, rounds, sizes) {
 }
 
 /** Scenarios that were left out keep what an earlier run has found. */
-function save(measured) {
+function save(measured, load) {
   const about = {
     node: process.version,
     kernel: release(),
     cpu: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
     packages: { 'better-sse': JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).dependencies['better-sse'] },
+    load: rounded(load),
     unit: 'microseconds and bytes; the median of all rounds; a ratio is the median of the ratios of the rounds',
   }
   const merged = { ...earlier(), ...measured }

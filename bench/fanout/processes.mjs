@@ -81,13 +81,14 @@ function endAll() {
   for (const child of running) child.kill('SIGTERM')
 }
 
-/** Microseconds of CPU, user and system, that a process and its children have used so far. */
+/** Microseconds of CPU that a process and its children have used so far: in all, and of that in the kernel. */
 export function cpuOf(pid) {
-  return sum(familyOf(pid), (pid) => {
+  const used = familyOf(pid).map((pid) => {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * TICK
+    return { user: Number(fields[11]) * TICK, kernel: Number(fields[12]) * TICK }
   })
+  return { all: sum(used, ({ user, kernel }) => user + kernel), kernel: sum(used, ({ kernel }) => kernel) }
 }
 
 /** Bytes that a process and its children hold for themselves: anonymous and shared memory, mapped files left out. */

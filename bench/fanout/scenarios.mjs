@@ -19,6 +19,7 @@ const thousands = (number) => Math.round(number).toLocaleString('en')
 
 const columnsOfFan = [
   ['cpuPerDelivery', 'CPU per delivery', microseconds],
+  ['kernelPerDelivery', 'of that kernel', microseconds],
   ['deliveredPerSecond', 'delivered/s', thousands],
   ['deliveredShare', 'delivered', (share) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`],
   ['p50', 'p50', time],
@@ -146,12 +147,13 @@ async function fan(tools, { contender, connections, topics = 1, follow = 1, rate
     published.catch(() => {}) // who is stopped while publishing has nothing to say
     const within = (count / rate + patience) * 1_000
     const ended = await readers.reached((warm + count) * each, { within }).catch(unlessLate)
-    const used = cpuOf(server.pid) - cpu
+    const used = cpuOf(server.pid)
     const report = await readers.report()
     const lost = ended === undefined ? await lostWithoutTrace(readers, report, connections * count * each) : 0
     return {
-      cpuPerDelivery: used / report.items,
-      readersCpuPerDelivery: (cpuOf(readers.pid) - cpuOfReaders) / report.items,
+      cpuPerDelivery: (used.all - cpu.all) / report.items,
+      kernelPerDelivery: (used.kernel - cpu.kernel) / report.items,
+      readersCpuPerDelivery: (cpuOf(readers.pid).all - cpuOfReaders.all) / report.items,
       deliveredPerSecond: report.items / (((ended ?? report.at) - begun) / 1e6),
       deliveredShare: report.items / (connections * count * each),
       ...latencies(report),
