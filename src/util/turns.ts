@@ -22,8 +22,11 @@ export function createTurns(slice: number): Turns {
   function run(): void {
     scheduled = false
     const end = performance.now() + slice
-    do (waiting[at++] as Turn).turn()
-    while (at < waiting.length && performance.now() < end)
+    // None waits when work that was added during the last run was done in it.
+    while (at < waiting.length) {
+      ;(waiting[at++] as Turn).turn()
+      if (performance.now() >= end) break
+    }
     if (at < waiting.length) return schedule()
     waiting = []
     at = 0
