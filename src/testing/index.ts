@@ -1,4 +1,6 @@
 export { collect } from './collect.js'
 export type { CollectOptions } from './collect.js'
+export { testEngine } from './engine.js'
+export type { TestEngineOptions } from './engine.js'
 export { formatVectors, parseVectors } from './vectors.js'
 export type { FormatVector, ParseVector } from './vectors.js'
