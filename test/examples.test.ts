@@ -8,6 +8,8 @@ import { collect } from 'server-sent/testing'
 import { afterEach, expect, test } from 'vitest'
 
 const folder = new URL('../examples/', import.meta.url)
+// Where the stream is, if not at the root.
+const paths: Record<string, string> = { 'hub.ts': 'events?topic=ticks&from=earliest' }
 const examples = readdirSync(folder).filter((name) => name.endsWith('.ts'))
 
 let server: Server | undefined
@@ -16,8 +18,8 @@ afterEach(() => {
   server?.closeAllConnections()
 })
 
-test('there are examples for node:http and for a Fetch runtime', () => {
-  expect(examples).toEqual(expect.arrayContaining(['fetch.ts', 'node-http.ts']))
+test('there are examples for node:http, for a Fetch runtime and for a hub', () => {
+  expect(examples).toEqual(expect.arrayContaining(['fetch.ts', 'hub.ts', 'node-http.ts']))
 })
 
 test.each(examples)('%s starts, and its stream can be read twice at once', async (name) => {
@@ -25,7 +27,7 @@ test.each(examples)('%s starts, and its stream can be read twice at once', async
   const example = (await import(new URL(name, folder).href)) as { server?: Server; default?: { fetch: FetchHandler } }
   server = example.server ?? serve(example.default!.fetch)
   if (!server.listening) await once(server, 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${paths[name] ?? ''}`
   const readers = await Promise.all([collect(fetch(url), 2), collect(fetch(url), 2)])
   expect(readers.map((items) => items.map(({ data }) => data))).toEqual([
     ['{"tick":1}', '{"tick":2}'],
