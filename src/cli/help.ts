@@ -1,0 +1,54 @@
+const serve = `server-sent serve [options]
+  A hub on its own: GET /events?topic=a, POST /topics/a, GET /health, GET /stats.
+
+  --port 5000             0 is any that is free
+  --host 127.0.0.1        another address than loopback needs --allow-anonymous
+  --engine memory         where items are kept: memory, or disk:DIR (needs the package lmdb)
+  --history-size 10000    items kept per topic
+  --history-age 86400     for how many seconds
+  --history-bytes 16777216  bytes of data kept per topic
+  --new-epoch             once, after restoring a backup of DIR: ids from before are none of this store
+  --allow-anonymous       lets everybody read and write on an address that others reach
+  --cors-origin O         lets pages of this origin read and publish; may be repeated, * is any
+  --allow-host H          answers for this host name, too; may be repeated
+  --tls-cert F --tls-key F  PEM files: HTTPS, with HTTP/2
+  --max-connections N     refuses more streams than that
+
+  Ends cleanly at SIGTERM or SIGINT; a second one ends it at once.`
+
+const tail = `server-sent tail URL [options]
+  Prints what a stream sends, and reconnects by itself: server-sent tail 'http://localhost:5000/events?topic=a'
+
+  --last-event-id ID      goes on after this one
+  --header 'Name: value'  sends it, too; may be repeated
+  --json                  one line of JSON per item: event, id, data`
+
+const publish = `server-sent publish URL TOPIC [DATA|-] [options]
+  Publishes to a hub and prints the id: server-sent publish http://localhost:5000 a hello
+  Without DATA, or with -, the item is what comes on standard input, as it is.
+
+  --lines                 each line of standard input is an item
+  --event E               the event type
+  --idempotency-key K     the same key and data again publish nothing
+  --header 'Name: value'  sends it, too; may be repeated`
+
+const bench = `server-sent bench URL [options]
+  Opens many connections to a stream and counts what comes: server-sent bench 'http://localhost:5000/events?topic=a' -n 1000
+  It reads in one process: from some 10,000 items a second on, or on the server's machine, you measure it, too.
+
+  -n 100                  connections
+  --duration 10           seconds, from when they are open
+  --rate N                publishes so many items a second to the URL's first ?topic=, and tells how long they take`
+
+/** What \`--help\` prints. */
+export const HELP = {
+  serve,
+  tail,
+  publish,
+  bench,
+  all: `server-sent: live updates over plain HTTP
+
+${[serve, tail, publish, bench].map((text) => text.split('\n').slice(0, 2).join('\n')).join('\n\n')}
+
+  server-sent COMMAND --help, server-sent --version`,
+} as const

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import type { History } from '../engines/engine.js'
+import { numberOf, parse, UsageError } from './args.js'
+
+/** What `serve` was asked for. */
+export interface ServeOptions {
+  readonly port: number
+  readonly host: string
+  readonly engine: { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly path: string; readonly newEpoch: boolean }
+  readonly history: History
+  readonly corsOrigins: readonly string[]
+  /** `undefined`: any. */
+  readonly allowHosts: readonly string[] | undefined
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  readonly maxConnections: number | undefined
+}
+
+const FLAGS = {
+  port: { type: 'string', default: '5000' },
+  host: { type: 'string', default: '127.0.0.1' },
+  engine: { type: 'string', default: 'memory' },
+  'history-size': { type: 'string' },
+  'history-age': { type: 'string' },
+  'history-bytes': { type: 'string' },
+  'new-epoch': { type: 'boolean', default: false },
+  'allow-anonymous': { type: 'boolean', default: false },
+  'cors-origin': { type: 'string', multiple: true, default: [] as string[] },
+  'allow-host': { type: 'string', multiple: true, default: [] as string[] },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'max-connections': { type: 'string' },
+  workers: { type: 'string', default: '1' },
+  'jwt-secret': { type: 'string' },
+  'jwks-url': { type: 'string' },
+} as const
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
+
+/** @throws {UsageError} that names the flag and says what to do; it repeats no secret. */
+export function serveOptions(args: readonly string[]): ServeOptions {
+  const { values, positionals } = parse(args, FLAGS)
+  if (positionals.length > 0) throw new UsageError(`takes flags only, not ${JSON.stringify(positionals[0])}; see --help`)
+  if (values['jwt-secret'] !== undefined || values['jwks-url'] !== undefined) {
+    const flag = values['jwt-secret'] === undefined ? '--jwks-url' : '--jwt-secret'
+    throw new UsageError(`${flag} is not yet in this version: embed the hub, with createHub({ authorize }), to check tokens`)
+  }
+  if (numberOf('--workers', values.workers, { min: 1, max: 1024 }) > 1)
+    throw new UsageError('--workers above 1 is not yet in this version: leave it out')
+  const host = values.host.replace(/^\[(.*)\]$/, '$1')
+  const isLoopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host)
+  if (!isLoopback && !values['allow-anonymous']) {
+    throw new UsageError(
+      `--host ${JSON.stringify(host)} is reached by others, who could read and write everything: say --allow-anonymous if they may, or leave it at 127.0.0.1`,
+    )
+  }
+  const allowed = values['allow-host'].map((name) => hostOf(name))
+  return {
+    port: numberOf('--port', values.port, { min: 0, max: 65_535 }),
+    host,
+    engine: engineOf(values.engine, values['new-epoch']),
+    history: historyOf(values),
+    corsOrigins: values['cors-origin'].map(originOf),
+    // Only what is reached by this machine alone is in danger of a page that makes its own name point at it.
+    allowHosts: isLoopback || allowed.length > 0 ? [...LOOPBACK_NAMES, host.includes(':') ? `[${host}]` : host, ...allowed] : undefined,
+    tls: tlsOf(values['tls-cert'], values['tls-key']),
+    maxConnections: optional(values['max-connections'], (text) => numberOf('--max-connections', text, { min: 1 })),
+  }
+}
+
+function engineOf(text: string, newEpoch: boolean): ServeOptions['engine'] {
+  if (text.startsWith('disk:')) {
+    const path = text.slice('disk:'.length)
+    if (path === '') throw new UsageError('--engine disk: has no folder: say --engine disk:./data')
+    return { kind: 'disk', path, newEpoch }
+  }
+  // The URL isn't repeated: it may hold a password.
+  const [, scheme] = /^(rediss?|postgres(?:ql)?|nats|tls):/.exec(text) ?? []
+  if (scheme) throw new UsageError(`--engine ${scheme}: is not yet in this version: use memory or disk:DIR`)
+  if (text !== 'memory') throw new UsageError('--engine must be memory or disk:DIR')
+  if (newEpoch) throw new UsageError('--new-epoch is for --engine disk:DIR: in memory each start begins a new epoch')
+  return { kind: 'memory' }
+}
+
+function historyOf(values: { readonly [flag in `history-${'size' | 'age' | 'bytes'}`]?: string | undefined }): History {
+  const size = optional(values['history-size'], (text) => numberOf('--history-size', text, { min: 0, unit: 'items' }))
+  const age = optional(values['history-age'], (text) => 1000 * numberOf('--history-age', text, { min: 1, max: 1e10, unit: 'seconds' }))
+  const bytes = optional(values['history-bytes'], (text) => numberOf('--history-bytes', text, { min: 0, unit: 'bytes' }))
+  return { ...(size !== undefined && { size }), ...(age !== undefined && { age }), ...(bytes !== undefined && { bytes }) }
+}
+
+function hostOf(name: string): string {
+  if (/^[^/?#@\\\s*]+$/.test(name) && URL.canParse(`http://${name}`)) return name
+  throw new UsageError(`--allow-host must be a host name like live.example, with a port or without: ${JSON.stringify(name.slice(0, 80))}`)
+}
+
+function originOf(text: string): string {
+  if (text === '*' || (URL.canParse(text) && new URL(text).origin === text)) return text
+  throw new UsageError(
+    `--cors-origin must be an origin like https://shop.example, without a path, or *: ${JSON.stringify(text.slice(0, 80))}`,
+  )
+}
+
+function tlsOf(cert: string | undefined, key: string | undefined): ServeOptions['tls'] {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) {
+    const [given, other] = cert === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key']
+    throw new UsageError(`${given} needs ${other}: both name a PEM file`)
+  }
+  return { cert: read('--tls-cert', cert), key: read('--tls-key', key) }
+}
+
+function read(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new UsageError(`${flag} can't be read (${(cause as NodeJS.ErrnoException).code}): ${JSON.stringify(path)}`, { cause })
+  }
+}
+
+function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
+  return text === undefined ? undefined : read(text)
+}

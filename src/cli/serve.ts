@@ -1,0 +1,134 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Engine } from '../engines/engine.js'
+import { memoryEngine } from '../engines/memory.js'
+import { SseError } from '../errors.js'
+import { createHub, type Hub } from '../hub/hub.js'
+import { pattern } from '../protocol/topic.js'
+import { nodeHandler } from '../respond/node-handler.js'
+import { Failure, UsageError } from './args.js'
+import { serveOptions, type ServeOptions } from './serve-options.js'
+
+// How long connections may take to end by themselves when the server stops.
+const LINGER = 1000
+
+/** The standalone server, until a signal ends it. */
+export async function serve(args: readonly string[]): Promise<void> {
+  const options = serveOptions(args)
+  const { isStopped, stopped } = untilSignal()
+  const hub = await openHub(options)
+  const { server, close } = createServerFor(hub, options)
+  try {
+    if (isStopped()) return
+    const url = await listen(server, options)
+    process.stdout.write(`Listening on ${url}\n`)
+    await stopped
+  } finally {
+    // The streams end with the hub; without them the connections do.
+    const closed = close()
+    await hub.close()
+    await closed
+  }
+}
+
+/** The first signal asks to stop, the second doesn't ask. */
+function untilSignal(): { isStopped: () => boolean; stopped: Promise<void> } {
+  let isStopped = false
+  const stopped = new Promise<void>((resolve) => {
+    const stop = (): void => {
+      if (isStopped) process.exit(1)
+      isStopped = true
+      resolve()
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+  })
+  return { isStopped: () => isStopped, stopped }
+}
+
+async function openHub({ engine, history, corsOrigins, allowHosts, maxConnections }: ServeOptions): Promise<Hub> {
+  const everything = { read: pattern('**'), write: pattern('**') }
+  try {
+    const hub = createHub({
+      engine: await engineOf(engine),
+      topics: { '**': { history } },
+      authorize: () => everything,
+      cors: corsOrigins.length > 0 ? { origin: corsOrigins } : undefined,
+      allowHosts,
+      limits: { connections: maxConnections },
+    })
+    await hub.ready
+    return hub
+  } catch (error) {
+    // Its message says what to do: which package is missing, what is wrong with the folder.
+    if (error instanceof SseError) throw new Failure(`--engine: ${error.message}`, { cause: error })
+    throw error
+  }
+}
+
+/** Engines are loaded on use: what they need is not installed for those who don't. */
+async function engineOf(engine: ServeOptions['engine']): Promise<Engine> {
+  if (engine.kind === 'memory') return memoryEngine()
+  const { diskEngine } = await import('../engines/disk/index.js')
+  return diskEngine({ path: engine.path, newEpoch: engine.newEpoch })
+}
+
+interface Closable {
+  readonly server: Server | Http2SecureServer
+  /** Takes no more connections, and ends those that there are. */
+  close(): Promise<void>
+}
+
+function createServerFor(hub: Hub, { tls }: ServeOptions): Closable {
+  const handle = nodeHandler(hub)
+  const listener = ((req, res) => void handle(req, res)) as RequestListener
+  const server = tls ? secureServer(tls, listener) : createServer(listener)
+  const sockets = new Set<Socket>()
+  const sessions = new Set<Http2Session>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('session', (session: Http2Session) => {
+    sessions.add(session)
+    session.on('close', () => sessions.delete(session))
+  })
+  return {
+    server,
+    async close() {
+      if (!server.listening) return
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const session of sessions) session.close()
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy()
+      }, LINGER)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+function secureServer(tls: NonNullable<ServeOptions['tls']>, listener: RequestListener): Http2SecureServer {
+  try {
+    // With HTTP/2 a browser has all its streams on one connection, instead of six at most.
+    return createSecureServer({ ...tls, allowHTTP1: true }, listener as never)
+  } catch (cause) {
+    throw new UsageError(`--tls-cert and --tls-key don't fit together, or are no PEM files (${(cause as Error).message})`, { cause })
+  }
+}
+
+async function listen(server: Server | Http2SecureServer, { port, host, tls }: ServeOptions): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailure(error, port, host)))
+    server.listen({ port, host }, resolve)
+  })
+  const { port: bound, address, family } = server.address() as AddressInfo
+  return `${tls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
+}
+
+function listenFailure(error: NodeJS.ErrnoException, port: number, host: string): Failure {
+  const { code = error.message } = error
+  if (code === 'EADDRINUSE') return new Failure(`--port ${port} is in use on ${host}: choose another, or 0 for any that is free`)
+  if (code === 'EACCES') return new Failure(`--port ${port} is not allowed to this user: choose one from 1024 on`)
+  return new Failure(`--host ${host} can't be listened on (${code}): name an address of this machine`)
+}
