@@ -3,7 +3,7 @@ import { SseError } from '../errors.js'
 // What each field may hold, asked of `type:value`: one test per field for both.
 const RULES = {
   event: [/^string:[^\r\n]*$/, 'a string without CR or LF, with data'],
-  id: [/^(string:|bigint:|number:-?\d)[^\r\n\0]*$/, 'a string without CR, LF or NUL'],
+  id: [/^(string:|bigint:|number:-?\d)[^\r\n\0]*$/, 'a string without NUL, CR or LF'],
   retry: [/^number:\d{1,16}$/, 'a whole number'],
   comment: [/^string:/, 'a string'],
 } as const

@@ -28,10 +28,11 @@ export function formatItem(item: AnyItem, serialize?: Serialize, defaultEvent?: 
   const brand = brandOf(item)
   const isUnnamed = brand === 'item' && event === 'message'
   const name = isUnnamed ? (data === undefined ? data : defaultEvent) : event
-  let text = comment === undefined ? '' : commentLines(comment)
+  let text = ''
+  if (comment !== undefined) text += checkField('comment', comment) ? lines(': ', comment) : ':\n'
   // Readers dispatch nothing for an item without data: its name would be lost.
   if (name !== undefined) text += `event: ${checkField('event', data === undefined ? data : name)}\n`
-  if (data !== undefined) text += dataLines(typeof data === 'string' && brand !== 'json' ? data : toJson(data, serialize))
+  if (data !== undefined) text += lines('data: ', typeof data === 'string' && brand !== 'json' ? data : toJson(data, serialize))
   if (id !== undefined) text += `id: ${checkField('id', id)}\n`
   if (retry !== undefined) text += `retry: ${checkField('retry', retry)}\n`
   return text + '\n'
@@ -47,31 +48,28 @@ export function formatComment(text = ''): string {
 
 /** The wire text of anything that may be yielded. `event` names the items with data that don't name themselves. */
 export function formatValue(value: unknown, serialize?: Serialize, event?: string): string {
-  if (brandOf(value)) return formatItem(value as SseItem, serialize, event)
-  return formatItem({ data: typeof value === 'string' ? value : toJson(value, serialize), event })
+  // `undefined` as an item's data would be no data, and what has no JSON is refused.
+  const item = brandOf(value) ? (value as SseItem) : { data: value ?? toJson(value, serialize), event }
+  return formatItem(item, serialize, event)
 }
 
-function commentLines(text: string): string {
-  return checkField('comment', text) === '' ? ':\n' : `: ${text.replace(LINE_END, '\n: ')}\n`
-}
-
-function dataLines(text: string): string {
+/** Each line of the text as a line that begins with `start`. */
+function lines(start: string, text: string): string {
   // Two scans of mostly short text are cheaper than a regular expression that finds nothing.
-  if (!text.includes('\n') && !text.includes('\r')) return `data: ${text}\n`
-  return `data: ${text.replace(LINE_END, '\ndata: ')}\n`
+  const isOne = !text.includes('\n') && !text.includes('\r')
+  return start + (isOne ? text : text.replace(LINE_END, '\n' + start)) + '\n'
 }
 
 /** Data as JSON, or what `serialize` makes of it. @throws {SseError} SSE_INVALID_DATA. */
 export function toJson(data: unknown, serialize?: Serialize): string {
-  let text: unknown
   let cause: unknown
   try {
     // JSON of bytes would be {"0":72,"1":105}: never what was meant.
-    if (serialize) text = serialize(data)
-    else if (!ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) text = JSON.stringify(data)
+    const isBytes = ArrayBuffer.isView(data) || data instanceof ArrayBuffer
+    const text: unknown = serialize ? serialize(data) : !isBytes && JSON.stringify(data)
+    if (typeof text === 'string') return text
   } catch (error) {
     cause = error
   }
-  if (typeof text === 'string') return text
   throw new SseError('SSE_INVALID_DATA', mustBe('data', 'JSON: use `serialize`, or parseEventStream() for bytes', data), { cause })
 }

@@ -12,19 +12,18 @@ export interface Head {
   readonly lastEventId: string
 }
 
-const DEFAULTS: readonly (readonly [string, string])[] = [
-  // no-transform: a proxy that compresses would hold items back, and nginx would without X-Accel-Buffering.
-  ['cache-control', 'no-cache, no-transform'],
-  ['x-accel-buffering', 'no'],
-]
-
 /**
  * Decides by the request alone: an event stream, or an answer that needs no source (a preflight, HEAD, 406, or the 204 that ends a
  * client's reconnecting).
  */
-export function admit(method: string, url: string, header: GetHeader, { headers: more, cors, reconnect }: Settings): Head {
+export function admit(method: string | undefined, url: string, header: GetHeader, { headers: more, cors, reconnect }: Settings): Head {
   const headers = new Headers(more)
-  for (const [name, value] of DEFAULTS) if (!headers.has(name)) headers.set(name, value)
+  const preset = (name: string, value: string): void => {
+    if (!headers.has(name)) headers.set(name, value)
+  }
+  // no-transform: a proxy that compresses would hold items back, and nginx would without X-Accel-Buffering.
+  preset('cache-control', 'no-cache, no-transform')
+  preset('x-accel-buffering', 'no')
   if (cors) allowOrigin(headers, header('origin'), cors)
   const lastEventId = lastEventIdOf(header('last-event-id'), url)
   const head = (status: number, type?: string, body: string | null = null): Head => {
@@ -43,9 +42,10 @@ export function admit(method: string, url: string, header: GetHeader, { headers:
 /** What lets a page of another origin read an answer. */
 export function allowOrigin(headers: Headers, origin: string | null | undefined, { origin: allowed, credentials }: Cors): void {
   headers.append('vary', 'Origin')
-  if (!origin || ![allowed].flat().some((one) => (typeof one === 'function' ? one(origin) : one === '*' || one === origin))) return
-  headers.set('access-control-allow-origin', allowed === '*' ? allowed : origin)
-  // Only a preflight's answer is read for these; GET, HEAD and POST need no permission.
-  headers.set('access-control-allow-headers', 'Last-Event-ID, Authorization, Cache-Control, Content-Type')
-  if (credentials) headers.set('access-control-allow-credentials', 'true')
+  if (origin && [allowed].flat().some((one) => (typeof one === 'function' ? one(origin) : one === '*' || one === origin))) {
+    headers.set('access-control-allow-origin', allowed === '*' ? allowed : origin)
+    // Only a preflight's answer is read for these; GET, HEAD and POST need no permission.
+    headers.set('access-control-allow-headers', 'Last-Event-ID, Authorization, Cache-Control, Content-Type')
+    if (credentials) headers.set('access-control-allow-credentials', 'true')
+  }
 }

@@ -46,21 +46,15 @@ export interface OpenOption {
 export type Settings = SseOptions &
   OpenOption & { readonly keepAlive: number; readonly reconnect: boolean; readonly onError: (error: unknown) => void }
 
-const TYPES = {
-  event: 'string',
-  retry: 'number',
-  keepAlive: 'number',
-  headers: 'object',
-  serialize: 'function',
-  reconnect: 'boolean',
-  onError: 'function',
-  cors: 'object',
-}
+// A value of each option's type, whatever it is.
+const LIKE = { event: '', retry: 0, keepAlive: 0, headers: {}, serialize: String, reconnect: true, onError: String, cors: {} }
 
 /** Checks options that may come from plain JavaScript. @throws {TypeError} that names the option; {SseError} for `event` and `retry`. */
 export function settingsOf(options: SseOptions & OpenOption): Settings {
-  for (const [option, type] of Object.entries(TYPES)) {
-    const value = (options as Record<string, unknown>)[option]
+  for (const name in LIKE) {
+    const option = name as keyof typeof LIKE
+    const type = typeof LIKE[option]
+    const value = options[option]
     check(value === undefined || typeof value === type, option, type, value)
   }
   const { event, retry, keepAlive = 15_000, reconnect = true, onError = console.error, cors, open, signal } = options

@@ -1,5 +1,5 @@
 import { admit } from './admit.js'
-import type { Chunk, FeedSource } from './feed.js'
+import type { FeedSource } from './feed.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
 import type { Items, Sendable, SourceFunction } from './source.js'
 import { createStream, type EventStream } from './stream.js'
@@ -28,12 +28,12 @@ export function sse(
   if (!request && (isCalled || (source as Partial<FeedSource>)['~feed'] || settings.cors || !settings.reconnect))
     throw new TypeError('A function, subscription, `cors` and `reconnect` need `request`')
 
-  const head = admit(request?.method ?? 'GET', request?.url ?? '', (name) => request?.headers.get(name), settings)
+  const head = admit(request?.method, request?.url ?? '', (name) => request?.headers.get(name), settings)
   const stream = createStream<Request>(settings, [request?.signal, settings.signal], head.lastEventId)
   const respond = (): Response => new Response(head.stream ? bodyOf(stream) : head.body, head)
   // What is taken after that is let go without being started.
   if (!head.stream) stream.leave()
-  if (isCalled) return head.stream ? stream.open(source, request as Request).then(respond) : Promise.resolve(respond())
+  if (isCalled) return (head.stream ? stream.open(source, request as Request) : Promise.resolve()).then(respond)
   stream.take(source)
   return respond()
 }
@@ -46,12 +46,14 @@ function bodyOf(stream: EventStream<Request>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
+        const put = (bytes: Uint8Array): boolean => {
+          controller.enqueue(bytes)
+          answer?.()
+          return false
+        }
         stream.begin({
-          write(text) {
-            if (text) controller.enqueue((text as Chunk).bytes ?? encoder.encode(text as string))
-            answer?.()
-            return false
-          },
+          write: (text) => void (text && put(encoder.encode(text))),
+          feed: ({ bytes }) => put(bytes),
           end: () => controller.close(),
         })
       },

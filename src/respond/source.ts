@@ -37,12 +37,12 @@ export function pullerOf(items: unknown): Puller {
       return { next: () => reader.read(), return: () => reader.cancel() }
     }
     if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-    if (Symbol.iterator in items) return fromSync(items as Iterable<unknown>)
+    if (Symbol.iterator in items) {
+      // As `for await` does: an array of promises is a stream of what they become.
+      return (async function* () {
+        yield* items as Iterable<unknown>
+      })()
+    }
   }
   throw new TypeError(mustBe('items', 'an iterable or ReadableStream, not a string or promise', items))
-}
-
-/** As `for await` does: an array of promises is a stream of what they become. */
-async function* fromSync(items: Iterable<unknown>): AsyncGenerator {
-  yield* items
 }
