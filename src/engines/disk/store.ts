@@ -52,6 +52,8 @@ export function openStore({ path, fsync, newEpoch, mapSize }: StoreOptions): Sto
     // With the default a commit is told before the disk has it, and after a crash its numbers are given again.
     overlappingSync: false,
     noSync: !fsync,
+    // Its own batches have a promise that nobody can catch: a commit that fails would end the process.
+    eventTurnBatching: false,
     ...(mapSize !== undefined && { mapSize }),
   })
   try {
