@@ -26,6 +26,6 @@ export function mustBe(name: string, expected: string, value: unknown): string {
 /** A value for an error message: short, on one line, whatever it is. */
 export function show(value: unknown): string {
   // oxlint-disable-next-line typescript/no-base-to-string -- not an object
-  const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? {}.toString.call(value) : String(value)
+  const text = typeof value === 'object' ? {}.toString.call(value) : typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.slice(0, 80)
 }

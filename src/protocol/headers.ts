@@ -26,7 +26,7 @@ export function isEventStream(contentType: string | null | undefined): boolean {
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
  */
 export function acceptsEventStream(accept: string | null | undefined): boolean {
-  return !accept || (!/text\/event-stream\s*;\s*q=0\.?0*\s*(,|$)/i.test(accept) && /text\/event-stream|text\/\*|\*\/\*/i.test(accept))
+  return !accept || (/text\/event-stream|text\/\*|\*\/\*/i.test(accept) && !/text\/event-stream\s*;\s*q=0\.?0*\s*(,|$)/i.test(accept))
 }
 
 /**

@@ -31,11 +31,9 @@ export interface Puller {
 /** @throws {TypeError} for what is no source, saying what to pass instead. */
 export function pullerOf(items: unknown): Puller {
   if (typeof items === 'object' && items) {
-    if ('getReader' in items) {
-      // Its own async iterator would answer return() only after a pending read.
-      const reader = (items as ReadableStream).getReader()
-      return { next: () => reader.read(), return: () => reader.cancel() }
-    }
+    // Its own async iterator would answer return() only after a pending read.
+    const reader = (items as Partial<ReadableStream>).getReader?.()
+    if (reader) return { next: () => reader.read(), return: () => reader.cancel() }
     if (Symbol.asyncIterator in items) return (items as AsyncIterable<unknown>)[Symbol.asyncIterator]()
     if (Symbol.iterator in items) {
       // As `for await` does: an array of promises is a stream of what they become.
