@@ -11,7 +11,7 @@ export interface ReceivedItem<T = string, E extends string = string> extends Sse
  * What the parser makes of each item. Not by SseItem's constructor: that would check again what the parser has just established, and
  * freeze, which together cost three times the parsing of a short item. All fields are always set: one shape, one code path.
  */
-class Received {
+export const Received = class {
   // Declared, not defined: a field of a class would be set twice.
   declare readonly data: string
   declare readonly event: string
@@ -34,8 +34,5 @@ class Received {
   get [ITEM](): Brand {
     return 'item'
   }
-}
-
-// `id?: string` of the contract, seen by readers as undefined or left out alike.
-const Exported = Received as new (...fields: ConstructorParameters<typeof Received>) => ReceivedItem
-export { Exported as Received }
+  // `id?: string` of the contract, seen by readers as undefined or left out alike.
+} as new (data: string, event: string, id: string | undefined, retry: number | undefined, lastEventId: string) => ReceivedItem
