@@ -22,6 +22,7 @@ export interface Core {
   /** The snapshot of a topic's settings. */
   snapshotOf(topic: string): Snapshot<unknown> | undefined
   readonly hasSnapshots: boolean
+  readonly isClosed: boolean
   /** A frame as a loop gets it; `undefined`: its event is none of the hub's. */
   toItem(frame: Frame, id: string | undefined): unknown
 }

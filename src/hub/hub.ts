@@ -111,6 +111,9 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     snapshotOf: (topic) => settingsOf(topic).snapshot,
     hasSnapshots: Object.values(options.topics ?? {}).some(({ snapshot }) => snapshot !== undefined),
     toItem,
+    get isClosed() {
+      return closed
+    },
   }
 
   function fieldsOf(data: unknown, event?: string): Fields {

@@ -1,4 +1,5 @@
 import type { Feed, FeedWrite } from '../respond/feed.js'
+import { keepAlive, type KeepAlive } from '../respond/keep-alive.js'
 import { keyOf, type Selector } from '../protocol/topic.js'
 import type { Gap } from '../protocol/events.js'
 import { whenAborted } from '../util/abort.js'
@@ -10,12 +11,6 @@ import { Batch, idFrame, looseFrame, quietFrame, type Frame } from './frame.js'
 import { interestOf, type Interest } from './interest.js'
 import type { FramePage } from './pages.js'
 import type { Snapshot, Taken } from './snapshots.js'
-
-interface Sink {
-  readonly write: FeedWrite
-  readonly end: () => void
-  readonly fail: (error: unknown) => void
-}
 
 /** What one reader asked for. */
 export interface ReaderOptions {
@@ -33,6 +28,8 @@ const PAGE = 64 * 1024
 // How many snapshots of one reader are asked for at once.
 const SNAPSHOTS_AT_ONCE = 8
 const NEVER = Infinity
+// How often the silence is looked at within the time that it may last.
+const QUIET = 4
 
 /**
  * One reader on its way through the log: it begins at a position, reads on from log and ring as its sink takes it, and is live when its
@@ -43,12 +40,20 @@ const NEVER = Infinity
 export class Reader implements Feed, Live {
   cursor = 0
   slot = -1
+  isSolo: boolean
   readonly group: Group
   readonly options: ReaderOptions
   readonly #core: Core
   readonly #given: string
   /** Where it writes, while it is there. */
-  #sink: Sink | undefined
+  #sink: FeedWrite | undefined
+  #end: (() => void) | undefined
+  #fail: ((error: unknown) => void) | undefined
+  #alive: KeepAlive | undefined
+  /** How many batches were written, and how many when the silence was last looked at. */
+  #written = 0
+  #writtenThen = 0
+  #quiet = 0
   /** Of the cursor. */
   #epoch = ''
   /** The last `seq` whose id was written; -1 for none. */
@@ -72,21 +77,30 @@ export class Reader implements Feed, Live {
     this.#core = core
     this.#given = lastEventId
     this.options = options
+    this.isSolo = options.filter !== undefined || options.until !== undefined
     this.group = core.fanOut.enter(interest)
-  }
-
-  get isSolo(): boolean {
-    return this.options.filter !== undefined || this.options.until !== undefined || this.#skip !== undefined
   }
 
   get #interest(): Interest {
     return this.group.interest
   }
 
-  start(write: FeedWrite, end: () => void, fail: (error: unknown) => void): void {
+  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number): true {
+    if (this.#end) this.#drained()
+    else {
+      this.#sink = write
+      this.#end = end
+      this.#fail = fail
+      this.#start()
+      if (!this.#hasLeft && silence > 0) this.#alive = keepAlive(silence / QUIET, () => this.#listen())
+    }
+    return true
+  }
+
+  #start(): void {
     const { tail, readers } = this.#core
     const { signal, expiresAt } = this.options
-    this.#sink = { write, end, fail }
+    if (this.#core.isClosed) return this.end()
     readers.add(this)
     if (signal) this.#offSignal = whenAborted(signal, () => this.end())
     if (!this.#sink) return
@@ -100,30 +114,30 @@ export class Reader implements Feed, Live {
     } else this.#attend(() => this.#begin())
   }
 
-  drained(): true {
-    if (this.#lags) {
-      this.#lags = false
-      this.#wake?.()
-      this.#goOn()
-    }
-    return true
+  #drained(): void {
+    if (!this.#lags) return
+    this.#lags = false
+    this.#wake?.()
+    this.#goOn()
   }
 
-  beat(): true {
-    if (this.#lags || !this.#sink) return true
+  /** Several times in the time that a connection may be silent: cheaper than to note the time at each write. */
+  #listen(): void {
+    this.#quiet = this.#written === this.#writtenThen ? this.#quiet + 1 : 0
+    this.#writtenThen = this.#written
+    if (this.#quiet < QUIET || this.#lags || !this.#sink) return
     const { fanOut, tail } = this.#core
     if (this.#isLive && fanOut.isCurrent(this)) this.cursor = tail.settled
     // What was dropped by a filter, and what other topics had, counts as read.
     if (this.cursor > this.#idAt && !this.#busy && this.#tellAt === NEVER) this.#write([this.#idFrame(this.cursor)], this.cursor)
     else this.#write([quietFrame()])
-    return true
   }
 
   /** Ends it from the hub's side. */
   end(): void {
-    const sink = this.#sink
+    const end = this.#sink && this.#end
     this.return()
-    sink?.end()
+    end?.()
   }
 
   return(): void {
@@ -131,6 +145,7 @@ export class Reader implements Feed, Live {
     this.#hasLeft = true
     const { readers, fanOut } = this.#core
     clearTimeout(this.#timer)
+    this.#alive?.stop()
     this.#offSignal?.()
     this.#sink = undefined
     this.#isLive = false
@@ -148,27 +163,25 @@ export class Reader implements Feed, Live {
     const given = this.#given
     if (given === '') return this.#beginAnew()
     const cursor = parseCursor(given)
-    if (cursor && cursor.epoch === tail.epoch) {
-      // Of a node that was further, it may be: only the log tells the future from nonsense.
-      await tail.reach(cursor.seq)
-      if (cursor.epoch === tail.epoch && cursor.seq <= tail.settled) {
-        if (cursor.scope !== '' && cursor.scope !== this.#interest.scope) return this.#restart('topics', given)
-        this.#epoch = tail.epoch
-        this.cursor = cursor.seq
-        this.#write([idFrame(given)], this.cursor)
-        if (cursor.owed) await this.#sendSnapshots(await this.#topicsWithSnapshots(this.#interest.selectors), this.cursor)
-        // Not from the ring, which may have what the log has dropped by now.
-        if (this.cursor < tail.settled) await this.#readLog(true)
-        return
-      }
+    // Of a node that was further, it may be, or has heard of a new epoch before: only the log tells them from nonsense.
+    if (cursor) await tail.reach(cursor)
+    if (cursor && cursor.epoch === tail.epoch && cursor.seq <= tail.settled) {
+      if (cursor.scope !== '' && cursor.scope !== this.#interest.scope) return this.#restart('topics', given)
+      this.#epoch = tail.epoch
+      this.cursor = cursor.seq
+      this.#write([idFrame(given)], this.cursor)
+      if (cursor.owed) await this.#sendSnapshots(await this.#topicsWithSnapshots(this.#interest.selectors), this.cursor)
+      // Not from the ring, which may have what the log has dropped by now.
+      if (this.cursor < tail.settled) await this.#readLog(true)
+      return
     }
     await this.#restart(cursor && cursor.epoch !== tail.epoch ? 'epoch' : 'unknown-id', given)
   }
 
   /** A reader without a position. */
   async #beginAnew(): Promise<void> {
-    const { at, owed } = await this.#firstPosition()
-    this.#enterAt(at)
+    const { epoch, at, owed } = await this.#firstPosition()
+    this.#enterAt(epoch, at)
     if (owed.length === 0) return this.#write([this.#idFrame(at)], at)
     // Cut off before its snapshots, it comes back with an id that says so.
     this.#write([idFrame(formatCursor({ epoch: this.#epoch, seq: at, owed: true, scope: this.#interest.scope }))], at)
@@ -177,34 +190,35 @@ export class Reader implements Feed, Live {
 
   /** From a position that means nothing here: a gap, then what a new reader gets. */
   async #restart(reason: Gap['reason'], from: string): Promise<void> {
-    const { at, owed } = await this.#firstPosition()
-    this.#enterAt(at)
+    const { epoch, at, owed } = await this.#firstPosition()
+    this.#enterAt(epoch, at)
     // Its own id, so that it is told again if it is cut off before it has heard.
     await this.#send([idFrame(from)])
     await this.#tellGap(this.#interest.selectors, reason, from, at)
     await this.#sendSnapshots(owed, at)
   }
 
-  #enterAt(position: number): void {
-    this.#epoch = this.#core.tail.epoch
+  #enterAt(epoch: string, position: number): void {
+    this.#epoch = epoch
     this.cursor = position
     this.#told = this.#skip = undefined
     this.#tellAt = NEVER
   }
 
   /** Where a reader without a position begins, and the topics whose snapshots it gets. */
-  async #firstPosition(): Promise<{ at: number; owed: readonly string[] }> {
+  async #firstPosition(): Promise<{ epoch: string; at: number; owed: readonly string[] }> {
     const { tail, engine, snapshots } = this.#core
     const { selectors } = this.#interest
     if (this.options.from === 'earliest') {
-      const { trimmed } = await engine.read(selectors, tail.settled, { limit: 1, bytes: 1 })
+      const { epoch, trimmed } = await engine.read(selectors, tail.settled, { limit: 1, bytes: 1 })
+      await tail.reach({ epoch, seq: trimmed })
       // Where nothing was dropped the history says it all.
-      return { at: Math.min(trimmed, tail.settled), owed: trimmed === 0 ? [] : await this.#topicsWithSnapshots(selectors) }
+      return { epoch, at: trimmed, owed: trimmed === 0 ? [] : await this.#topicsWithSnapshots(selectors) }
     }
     const owed = await this.#topicsWithSnapshots(selectors)
     // From where a snapshot under way was asked for, so that it can be shared.
     const positions = owed.map((topic) => snapshots.positionOf(this.#snapshotOf(topic), topic) ?? NEVER)
-    return { at: Math.min(tail.settled, ...positions), owed }
+    return { epoch: tail.epoch, at: Math.min(tail.settled, ...positions), owed }
   }
 
   // ── Reading ──
@@ -225,7 +239,10 @@ export class Reader implements Feed, Live {
   #goOn(): void {
     if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
     const { tail, fanOut, turns } = this.#core
-    if (this.#skip && [...this.#skip.values()].every((seq) => seq <= this.cursor)) this.#skip = undefined
+    if (this.#skip && [...this.#skip.values()].every((seq) => seq <= this.cursor)) {
+      this.#skip = undefined
+      this.isSolo = this.options.filter !== undefined || this.options.until !== undefined
+    }
     // In this very turn of the event loop: nothing can come between.
     if (this.cursor === tail.settled && this.#epoch === tail.epoch) {
       this.#isLive = true
@@ -347,7 +364,8 @@ export class Reader implements Feed, Live {
     const last = (batch.frames.at(-1) as Frame).seq
     if (last > 0) this.#idAt = last
     this.#core.counts.delivered += batch.items
-    if (!this.#sink.write(batch)) this.#lags = true
+    this.#written++
+    if (!this.#sink(batch)) this.#lags = true
     return !this.#lags
   }
 
@@ -396,7 +414,10 @@ export class Reader implements Feed, Live {
     for (let index = 0; index < topics.length && this.#sink; index++) {
       const { frame, reflects } = await (flights[index] as Promise<Taken>)
       ask(topics[index + SNAPSHOTS_AT_ONCE])
-      if (reflects > 0) (this.#skip ??= new Map()).set(topics[index], reflects)
+      if (reflects > 0) {
+        ;(this.#skip ??= new Map()).set(topics[index], reflects)
+        this.isSolo = true
+      }
       if (frame) await this.#send([frame])
     }
     this.#tellAt = this.#tellAt === NEVER ? position : Math.max(position, this.#tellAt)
@@ -420,9 +441,9 @@ export class Reader implements Feed, Live {
   }
 
   fail(error: unknown): void {
-    const sink = this.#sink
+    const fail = this.#sink && this.#fail
     this.return()
-    sink?.fail(error)
+    fail?.(error)
   }
 }
 

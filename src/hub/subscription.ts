@@ -62,7 +62,6 @@ function iterate<I>(
 ): AsyncIterator<I> {
   let frames: readonly Frame[] = []
   let at = 0
-  let started = false
   let over: { readonly error: unknown } | undefined
   let wake: (() => void) | undefined
   function write(chunk: Chunk): boolean {
@@ -95,11 +94,7 @@ function iterate<I>(
         return { done: true, value: undefined }
       }
       const more = new Promise<void>((resolve) => (wake = resolve))
-      if (started) reader.drained()
-      else {
-        started = true
-        reader.start(write, () => end(), end)
-      }
+      reader.pull(write, () => end(), end, 0)
       if (frames.length === 0 && !over) await more
     }
   }

@@ -8,6 +8,8 @@ import type { Ring } from './ring.js'
 
 // A hint that is a little late comes within that; then the log is read.
 const HOLD = 10
+// The newest item's hint may be lost, and nothing would tell: where others write too, the log is looked at every so many milliseconds.
+const LOOK = 1000
 // Beyond so many hints that can't be placed the log is quicker.
 const MOST_HELD = 10_000
 const PAGE = { limit: 2000, bytes: 2 ** 20 }
@@ -23,8 +25,8 @@ export interface Tail {
   readonly isOpen: boolean
   /** Rejects when the engine can't be opened. */
   readonly ready: Promise<void>
-  /** Reads on until `seq` is settled; resolves also when the log doesn't reach so far. */
-  reach(seq: number): Promise<void>
+  /** Reads on until a position is settled; resolves also when the log has no such position. */
+  reach(position: { readonly epoch: string; readonly seq: number }): Promise<void>
   /** The log goes on, or has begun a new epoch: looks. */
   advance(): Promise<void>
   close(): void
@@ -47,15 +49,26 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
   let closed = false
   // The highest `seq` heard of.
   let known = 0
+  // The epoch that hints speak of: they may hear of a new one before or after the log does, and meanwhile they are no items of ours.
+  let heard: string | undefined
+  // There was a hint of which nothing could be made: the log has more.
+  let missed = false
   const held = new Map<number, StoredItem>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let advancing: Promise<void> | undefined
   let failures = 0
   let stop = (): void => {}
+  let looking: ReturnType<typeof setInterval> | undefined
 
-  if (engine.opened) begin(engine.opened)
+  if (engine.opened) {
+    heard = engine.opened.epoch
+    begin(engine.opened)
+  }
   const ready = engine.open().then((opened) => {
-    if (!isOpen) begin(opened)
+    if (isOpen) return
+    begin(opened)
+    // What has happened since that was said, before the watch began.
+    if (!closed) catchUp()
   })
   // Whoever needs it hears of it.
   ready.catch(() => {})
@@ -65,11 +78,29 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     epoch = opened.epoch
     settled = known = opened.head
     ring.clear(settled)
-    if (!closed) stop = engine.watch(hear, () => void advance().catch(() => {}))
+    if (closed) return
+    stop = engine.watch(hear, renew)
+    if (!engine.supports.shared) return
+    looking = setInterval(() => {
+      if (timer === undefined) catchUp()
+    }, LOOK)
+    // The streams' sockets keep a process running, not this.
+    ;(looking as { unref?: () => void }).unref?.()
+  }
+
+  /** Hints speak of another epoch from now on. */
+  function renew(name: string): void {
+    heard = name
+    if (!closed && name !== epoch) catchUp()
   }
 
   function hear(items: readonly StoredItem[], through: number): void {
     if (closed) return
+    if (heard !== epoch) {
+      missed = true
+      timer ??= setTimeout(catchUp, HOLD)
+      return
+    }
     known = Math.max(known, through)
     for (const item of items) {
       known = Math.max(known, item.seq)
@@ -89,7 +120,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
       settled = item.seq
       frames.push(add(item))
     }
-    if (settled === known) release()
+    if (settled === known && !missed) release()
     if (frames.length > 0) onFrames(frames)
   }
 
@@ -108,7 +139,11 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
   function catchUp(): void {
     release()
     advance().then(
-      () => (failures = 0),
+      () => {
+        failures = 0
+        // The read was under way since before that was heard.
+        if (!closed && (missed || known > settled)) timer ??= setTimeout(catchUp, HOLD)
+      },
       (error: unknown) => {
         if (closed) return
         if (failures++ === 0) onError(error)
@@ -126,8 +161,10 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     let page: Page
     do {
       const after = settled
+      missed = false
       page = await engine.read(ALL, after, PAGE)
       if (closed) return
+      heard ??= page.epoch
       if (page.epoch !== epoch) return reset(page)
       take(page, after)
     } while (page.through < page.head)
@@ -172,15 +209,17 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
       return isOpen
     },
     ready,
-    async reach(seq) {
-      if (settled < seq) await advance()
+    async reach({ epoch: wanted, seq }) {
+      const isThere = (): boolean => epoch === wanted && settled >= seq
+      if (!isThere()) await advance()
       // That one may have been under way since before the item was stored.
-      if (settled < seq) await advance()
+      if (!isThere()) await advance()
     },
     advance,
     close() {
       closed = true
       release()
+      clearInterval(looking)
       stop()
       held.clear()
     },

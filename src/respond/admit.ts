@@ -7,7 +7,7 @@ type GetHeader = (name: string) => string | null | undefined
 export interface Head {
   readonly status: number
   readonly headers: Headers
-  readonly body: string | null
+  readonly body: string | undefined
   readonly stream: boolean
   readonly lastEventId: string
 }
@@ -26,7 +26,7 @@ export function admit(method: string | undefined, url: string, header: GetHeader
   preset('x-accel-buffering', 'no')
   if (cors) allowOrigin(headers, header('origin'), cors)
   const lastEventId = lastEventIdOf(header('last-event-id'), url)
-  const head = (status: number, type?: string, body: string | null = null): Head => {
+  const head = (status: number, type?: string, body?: string): Head => {
     if (type) headers.set('content-type', type)
     return { status, headers, body, stream: status === 200 && method !== 'HEAD', lastEventId }
   }

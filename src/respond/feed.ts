@@ -6,20 +6,21 @@ export interface Chunk {
   readonly framed: Uint8Array
 }
 
-/** Takes a feed's chunk. False: it has enough; `drained()` tells when it takes more. */
+/** Takes a feed's chunk. False: it has enough, and `pull()` tells when it takes more. */
 export type FeedWrite = (chunk: Chunk) => boolean
 
-/**
- * What writes by itself instead of being pulled: a reader of a hub. Its `return()` lets go of everything. `drained` and `beat` answer
- * true, so that one call both asks and tells who is to do it.
- */
+/** What writes by itself instead of being pulled item by item: a reader of a hub. */
 export interface Feed {
-  /** @param end The feed is over. @param fail It has failed: the stream ends, and the error is reported. */
-  start(write: FeedWrite, end: () => void, fail: (error: unknown) => void): void
-  /** The sink takes more. */
-  drained(): true
-  /** Nothing was written for the keep-alive's time. */
-  beat(): true
+  /**
+   * The connection takes what there is; the first time the feed begins.
+   *
+   * @param end It is over.
+   * @param fail It has failed: the stream ends, and the error is reported.
+   * @param silence After so many milliseconds without a write it sends something all the same; 0 is never.
+   * @returns true, so that one call both asks for a feed and pulls it.
+   */
+  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number): true
+  /** Lets go of everything. */
   return(): void
 }
 

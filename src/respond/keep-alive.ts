@@ -25,7 +25,7 @@ export function keepAlive(interval: number, beat: () => void): KeepAlive {
     }
   }
   touch()
-  if (interval > 0) {
+  if (interval) {
     streams.add(look)
     if (interval < shortest) {
       shortest = interval

@@ -1,12 +1,14 @@
 import { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Chunk } from './feed.js'
+import type { Chunk, FeedWrite } from './feed.js'
 import type { NodeRequest, NodeResponse } from './node.js'
 
-/** Writes to a Node response: text and bytes through `res.write()`, a feed's ready chunks to the socket itself where that is safe. */
+/** Writes to a Node response. */
 export interface NodeWriter {
   /** False: the kernel has enough; `drained` is called when it takes more. */
-  write(text: string | Chunk): boolean
+  write(text: string | Uint8Array): boolean
+  /** A feed's ready chunks: to the socket itself where that is safe. */
+  readonly feed: FeedWrite
   /** Takes the listeners away. */
   stop(): void
 }
@@ -17,28 +19,33 @@ export function createNodeWriter(req: NodeRequest, res: NodeResponse, drained: (
   let listening = false
   res.on('drain', drained)
 
+  function write(text: string | Uint8Array): boolean {
+    const takesMore = response.write(text)
+    // Compression middleware holds small writes back until it is told.
+    if ('flush' in res && typeof res.flush === 'function') res.flush()
+    return takesMore
+  }
+
   /**
-   * Not through `res.write()`: framing the same bytes again for each of thousands of responses costs more than all the rest of ours.
-   *
-   * @see docs/performance.md
+   * Not through `res.write()`, which would frame the same bytes again for each of thousands of responses. Each thing that is looked at
+   * here is another one fetched from memory for each of them: there are as few as are safe.
    */
-  function writeRaw(to: Socket, bytes: Uint8Array): boolean {
+  function feed(chunk: Chunk): boolean {
+    raw ??= rawSocketOf(req, response)
+    // Asked anew each time: it may have ended, or been given to the next response of its connection.
+    if (!raw || response.socket !== raw || response.writableEnded || response.write !== ServerResponse.prototype.write)
+      return write(chunk.bytes)
     // False says only that much was written at once; when the kernel has taken all of it, nobody has to wait.
-    if (to.write(bytes) || to.writableLength === 0) return true
+    if (raw.write(chunk.framed) || raw.writableLength === 0) return true
     // The response tells of a drain only when it has been asked to write itself.
-    if (!listening) to.on('drain', drained)
+    if (!listening) raw.on('drain', drained)
     listening = true
     return false
   }
 
   return {
-    write(text) {
-      if (typeof text === 'string') return text === '' || response.write(text)
-      raw ??= rawSocketOf(req, response)
-      // Asked anew each time: it may have ended, or been given to the next response of its connection.
-      const isMine = raw && response.socket === raw && !response.writableEnded && response.write === ServerResponse.prototype.write
-      return isMine ? writeRaw(raw as Socket, text.framed) : response.write(text.bytes)
-    },
+    write,
+    feed,
     stop() {
       res.off('drain', drained)
       if (listening) raw?.off('drain', drained)

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { admit, type Head } from './admit.js'
-import type { Chunk, FeedSource } from './feed.js'
+import type { FeedSource } from './feed.js'
 import { onGone } from './gone.js'
 import { createNodeWriter } from './node-writer.js'
 import { settingsOf, type OpenOption, type SseOptions } from './options.js'
@@ -64,16 +64,13 @@ export function sendSse<T, R extends NodeRequest>(
       if (isFed) head.headers.set('connection', 'close')
       writeHead(req, res, head)
       if (!head.stream) return void res.end(head.body ?? '')
-      stream.begin({ write, end })
+      stream.begin({ write, feed: writer.feed, end })
     }
 
-    function write(text: string | Chunk): boolean {
+    function write(text: string): void {
       // False: the kernel has enough. The source isn't pulled until `drain`.
-      if (!writer.write(text)) lagging = true
-      // Compression middleware holds small writes back until it is told.
-      if ('flush' in res && typeof res.flush === 'function') res.flush()
+      if (text !== '' && !writer.write(text)) lagging = true
       if (!lagging) stream.pull()
-      return !lagging
     }
 
     function drained(): void {

@@ -57,7 +57,7 @@ export function settingsOf(options: SseOptions & OpenOption): Settings {
     const value = options[option]
     check(value === undefined || typeof value === type, option, type, value)
   }
-  const { event, retry, keepAlive = 15_000, reconnect = true, onError = console.error, cors, open, signal } = options
+  const { event, retry, cors, open, signal, keepAlive = 15_000, reconnect = true, onError = console.error } = options
   formatItem({ data: '', event, retry })
   // What setTimeout takes.
   check(keepAlive >= 0 && keepAlive < 2 ** 31, 'keepAlive', '>= 0', keepAlive)

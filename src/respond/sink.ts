@@ -1,8 +1,9 @@
-import type { Chunk } from './feed.js'
+import type { FeedWrite } from './feed.js'
 
 /** Where a stream's wire text goes: a Node response, a Fetch body. It pulls the stream whenever it can take more. */
 export interface Sink {
-  /** False: it has enough, and will pull. Only a feed, which isn't pulled for each item, needs to know. */
-  write(text: string | Chunk): boolean
+  write(text: string): void
+  /** Takes the chunks of a feed, which knows itself when to wait. */
+  readonly feed: FeedWrite
   end(): void
 }

@@ -2,7 +2,7 @@ import { formatItem, formatValue } from '../protocol/format.js'
 import { END_ID } from '../protocol/headers.js'
 import type { Opt } from '../protocol/item.js'
 import { keepAlive, type KeepAlive } from './keep-alive.js'
-import type { Chunk, Feed, FeedSource } from './feed.js'
+import type { Feed, FeedSource } from './feed.js'
 import type { Settings } from './options.js'
 import type { Sink } from './sink.js'
 import { pullerOf, type Items, type Puller, type SourceFunction } from './source.js'
@@ -43,17 +43,16 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   // The client has taken all there was: only then is a keep-alive of use.
   let isAsked = false
   for (const outer of signals) {
+    if (outer?.aborted) end(outer.reason)
     // Given our own signal, the listener goes when the stream is left.
-    const stop = (): void => end(outer?.reason)
-    outer?.addEventListener('abort', stop, { signal })
-    if (outer?.aborted) stop()
+    else outer?.addEventListener('abort', () => end(outer.reason), { signal })
   }
 
   async function next(): Promise<string | undefined> {
     const { done, value } = await (puller as Puller).next()
+    if (!done) return formatValue(value, serialize, event)
     // One that has ended is not returned.
-    if (done) puller = undefined
-    return done ? undefined : formatValue(value, serialize, event)
+    puller = undefined
   }
 
   function take(items: unknown): void {
@@ -61,10 +60,14 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     if (signal.aborted) leave()
   }
 
-  function write(text: string | Chunk): boolean {
+  function write(text: string): void {
     isAsked = false
+    sink?.write(text)
     alive?.touch()
-    return !!sink?.write(text)
+  }
+
+  function pullFeed(): true | undefined {
+    return puller?.pull?.((sink as Sink).feed, finish, fail, silence)
   }
 
   /** Ends the stream from this side. */
@@ -77,7 +80,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
 
   /** The source has ended by itself. */
   function finish(): void {
-    if (sink) end(undefined, reconnect ? '' : formatItem({ id: END_ID }))
+    end(undefined, reconnect ? '' : formatItem({ id: END_ID }))
   }
 
   function fail(error: unknown): void {
@@ -93,14 +96,14 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     // Let go at once: a source that never settles must not hold the connection in memory, nor the connection the source.
     puller = sink = undefined
     // Not awaited by anybody: a generator that waits answers only when its wait settles.
-    new Promise((resolve) => resolve(from?.return?.())).catch(report)
+    ;(async () => from?.return?.())().catch(report)
   }
 
   /** An error in mid-stream or after it: for the server's eyes only. */
   function report(error: unknown): void {
     // A source that heeds its signal by throwing the reason has done as it was told.
-    if (signal.aborted && (error === signal.reason || (error as Error | undefined)?.name === 'AbortError')) return
-    new Promise((resolve) => resolve(onError(error))).catch(console.error)
+    const isHeeded = signal.aborted && (error === signal.reason || (error as Error | undefined)?.name === 'AbortError')
+    if (!isHeeded) (async () => onError(error))().catch(console.error)
   }
 
   return {
@@ -114,8 +117,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
           // A client that leaves meanwhile reads no answer, but whoever awaits it goes on.
           await new Promise((resolve, reject) => {
             signal.onabort = resolve
-            first = next()
-            first.then(resolve, reject)
+            ;(first = next()).then(resolve, reject)
           })
         }
       } catch (error) {
@@ -129,18 +131,19 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
       sink = to
       // Headers without a body would wait in many a proxy and framework.
       write(formatItem({ comment: '', retry }))
-      puller?.start?.(write, finish, fail)
+      // From now on, whenever the answer is read.
+      pullFeed()
     },
     pull() {
       isAsked = true
-      if (pulling || !sink) return
+      if (!sink || pullFeed()) return
       // Not before: a Response that nobody reads is never left, and must not be kept alive.
-      alive ??= keepAlive(silence, () => isAsked && (puller?.beat?.() ?? write(formatItem({ comment: '' }))))
-      if (puller?.drained?.()) return
+      alive ??= keepAlive(silence, () => isAsked && write(formatItem({ comment: '' })))
+      if (pulling) return
       pulling = true
       ;(first ?? next()).then((text) => {
         pulling = false
-        if (text !== undefined) write(text)
+        if (text) write(text)
         else finish()
       }, fail)
       first = undefined
