@@ -16,20 +16,26 @@ export function setDamagedAside(path: string): void {
   )
 }
 
+const TRIES = 20
+
 /** What is wrong with the file, if that can be seen from outside. */
 export function damageOf(file: string): string | undefined {
   const fd = openSync(file, 'r')
   try {
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0; tries < TRIES; tries++) {
+      // The size after what it is compared with: another process may write meanwhile, and files only grow.
+      const meta = newestMeta(fd)
       const { size } = fstatSync(fd)
       if (size === 0) return undefined
       if (size < 2 * SMALLEST_PAGE) return `it has ${size} bytes`
-      const meta = newestMeta(fd)
       if (!meta) return undefined
-      const damage = lookThrough(fd, size, meta)
-      // Another process may write meanwhile, and use pages anew that this look still took for what they were.
-      if (damage === undefined || tries === 5 || newestMeta(fd)?.transaction === meta.transaction) return damage
+      const damage = seenIn(fd, size, meta)
+      if (damage === undefined) return undefined
+      // Unless something was committed since: its pages may have become others during this look.
+      if (newestMeta(fd)?.transaction === meta.transaction) return damage
     }
+    // Who writes without end has a sound store.
+    return undefined
   } finally {
     closeSync(fd)
   }
@@ -73,13 +79,25 @@ function metaAt(fd: number, position: number): Meta | undefined {
   }
 }
 
+function seenIn(fd: number, size: number, meta: Meta): string | undefined {
+  try {
+    return lookThrough(fd, size, meta)
+  } catch (error) {
+    // An offset within a page leads out of it.
+    if (error instanceof RangeError) return 'its pages make no sense'
+    throw error
+  }
+}
+
 /** "Actually the file may be shorter if the freeDB lists the final pages": whether pages are missing, only the trees can tell. */
 function lookThrough(fd: number, size: number, { pageSize, roots, pages }: Meta): string | undefined {
   const short = size < pages * pageSize
   const page = Buffer.alloc(pageSize)
   const missing = `it has ${size} bytes of ${pages * pageSize}`
   const left = [...roots]
+  let seen = 0
   for (let number = left.pop(); number !== undefined; number = left.pop()) {
+    if (seen++ > pages) return 'its pages lead in circles'
     if ((number + 1) * pageSize > size) return missing
     readSync(fd, page, 0, pageSize, number * pageSize)
     const flags = page.readUInt16LE(18)
