@@ -87,8 +87,14 @@ export const scenarios = {
     cells: (sizes) => [
       { name: 'one topic', contender: 'server-sent', run: fan, sizes: scenarios.cpu[sizes] },
       { name: 'five topics each', contender: 'server-sent', run: fan },
+      { name: 'node:http, one topic', contender: 'node:http', run: fan, sizes: scenarios.cpu[sizes] },
+      { name: 'node:http, five topics each', contender: 'node:http', run: fan },
     ],
-    ratios: [['cpuPerDelivery', 'five topics each', 'one topic', 1.3]],
+    ratios: [
+      ['cpuPerDelivery', 'five topics each', 'one topic', 1.3],
+      ['cpuPerDelivery', 'node:http, five topics each', 'node:http, one topic'],
+      ['cpuPerDelivery', 'five topics each', 'node:http, five topics each'],
+    ],
   },
   slow: {
     about: ({ connections, count, size }) =>

@@ -2,18 +2,21 @@
 import { createServer } from 'node:http'
 import { serve } from './serve.mjs'
 
-const sockets = new Set()
+const readers = new Map()
 
 const server = createServer((req, res) => {
   res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' })
   res.flushHeaders()
   const { socket } = res
-  sockets.add(socket)
-  res.on('close', () => sockets.delete(socket))
+  for (const [, topic] of req.url.matchAll(/topic=(\w+)/g)) {
+    if (!readers.has(topic)) readers.set(topic, new Set())
+    const sockets = readers.get(topic).add(socket)
+    res.on('close', () => sockets.delete(socket))
+  }
 })
 
 serve(server, (topic, data) => {
   const text = `data: ${data}\n\n`
   const frame = Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
-  for (const socket of sockets) socket.write(frame)
+  for (const socket of readers.get(topic) ?? []) socket.write(frame)
 })
