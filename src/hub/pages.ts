@@ -13,6 +13,7 @@ export interface FramePage {
 }
 
 interface Entry {
+  readonly epoch: string
   readonly after: number
   /** What was settled when it was asked for, and when that was. */
   readonly settled: number
@@ -25,10 +26,11 @@ export interface Pages {
   /**
    * The page after a position. It may begin before it; it goes beyond it unless the log doesn't.
    *
+   * @param epoch That of the position; the page's is another when the log has begun a new one.
    * @param fresh It must tell what is dropped by now: for a reader that comes back. Whoever is on its way may read what was there a
    * moment ago.
    */
-  read(interest: Interest, after: number, fresh?: boolean): Promise<FramePage>
+  read(interest: Interest, epoch: string, after: number, fresh?: boolean): Promise<FramePage>
 }
 
 const LIMIT = 512
@@ -49,22 +51,25 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
   const waiting: (() => void)[] = []
   let reading = 0
 
-  async function read(interest: Interest, after: number, fresh = false): Promise<FramePage> {
-    const known = find(interest.key, after, fresh)
-    const page = await (known ?? load(interest, after - (after % GRAIN)))
+  async function read(interest: Interest, epoch: string, after: number, fresh = false): Promise<FramePage> {
+    const known = find(interest.key, epoch, after, fresh)
+    const page = await (known ?? load(interest, epoch, after - (after % GRAIN)))
     // One with large items may end before the position that it was begun for, or that somebody hoped to find in it.
-    return page.through > after ? page : load(interest, after)
+    return page.through > after ? page : load(interest, epoch, after)
   }
 
-  function find(key: string, after: number, fresh: boolean): Promise<FramePage> | undefined {
+  function find(key: string, epoch: string, after: number, fresh: boolean): Promise<FramePage> | undefined {
     const settled = fresh ? settledNow() : 0
     const since = fresh ? performance.now() - FRESH : 0
-    return entries.get(key)?.findLast((entry) => isFor(entry, after) && entry.settled >= settled && entry.at >= since)?.page
+    return entries
+      .get(key)
+      ?.findLast((entry) => entry.epoch === epoch && isFor(entry, after) && entry.settled >= settled && entry.at >= since)?.page
   }
 
-  function load(interest: Interest, after: number): Promise<FramePage> {
+  function load(interest: Interest, epoch: string, after: number): Promise<FramePage> {
     const { key, selectors } = interest
     const entry: Entry = {
+      epoch,
       after,
       settled: settledNow(),
       at: performance.now(),
@@ -77,7 +82,11 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
     order.push({ key, entry })
     if (order.length > KEPT) forget(order[0] as (typeof order)[number])
     entry.page.then(
-      (page) => (entry.loaded = page),
+      (page) => {
+        entry.loaded = page
+        // Of no use to anybody, and whoever asks again must not get it again.
+        if (page.epoch !== epoch) forget({ key, entry })
+      },
       () => forget({ key, entry }),
     )
     return entry.page

@@ -265,7 +265,7 @@ export class Reader implements Feed, Live {
   async #readLog(fresh = false): Promise<void> {
     const { pages, tail } = this.#core
     const { epoch, cursor } = { epoch: this.#epoch, cursor: this.cursor }
-    let page = await pages.read(this.#interest, cursor, fresh)
+    let page = await pages.read(this.#interest, epoch, cursor, fresh)
     if (page.trimmed > cursor && page.epoch === epoch) page = await this.#tellExpired(page)
     // The next turn begins anew.
     if (page.epoch !== epoch) return tail.advance()
@@ -284,7 +284,9 @@ export class Reader implements Feed, Live {
     const { selectors } = this.#interest
     // Each by itself: only so it can be told which have lost something, and of the others nothing is said.
     const parts =
-      selectors.length === 1 ? [whole] : await Promise.all(selectors.map((selector) => pages.read(interestOf([selector]), cursor, true)))
+      selectors.length === 1
+        ? [whole]
+        : await Promise.all(selectors.map((selector) => pages.read(interestOf([selector]), whole.epoch, cursor, true)))
     const told = (this.#told ??= new Map())
     const lost = parts.flatMap(({ trimmed }, index) => {
       const selector = selectors[index] as Selector

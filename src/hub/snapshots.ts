@@ -23,6 +23,7 @@ export interface Snapshots {
 }
 
 interface Flight {
+  readonly epoch: string
   readonly position: number
   readonly taken: Promise<Taken>
 }
@@ -32,6 +33,12 @@ export function createSnapshots(
   toFields: (data: unknown) => Fields,
 ): Snapshots {
   const flights = new WeakMap<Snapshot<unknown>, Map<string, Flight>>()
+
+  /** The one under way, unless it was asked for in an epoch that is over. */
+  function find(snapshot: Snapshot<unknown>, topic: string): Flight | undefined {
+    const flight = flights.get(snapshot)?.get(topic)
+    return flight?.epoch === now().epoch ? flight : undefined
+  }
 
   async function ask(snapshot: Snapshot<unknown>, topic: string, epoch: string): Promise<Taken> {
     const data = await snapshot(topic)
@@ -44,18 +51,19 @@ export function createSnapshots(
     take(snapshot, topic, position) {
       let byTopic = flights.get(snapshot)
       if (!byTopic) flights.set(snapshot, (byTopic = new Map()))
-      const known = byTopic.get(topic)
+      const known = find(snapshot, topic)
       if (known && known.position >= position) return known.taken
       // The position first: what is published while the snapshot is made comes after it, whether it is in it or not.
       const { settled, epoch } = now()
       const flight: Flight = {
+        epoch,
         position: settled,
         taken: ask(snapshot, topic, epoch).finally(() => byTopic.get(topic) === flight && byTopic.delete(topic)),
       }
       byTopic.set(topic, flight)
       return flight.taken
     },
-    positionOf: (snapshot, topic) => flights.get(snapshot)?.get(topic)?.position,
+    positionOf: (snapshot, topic) => find(snapshot, topic)?.position,
   }
 }
 
