@@ -52,7 +52,9 @@ function bodyOf(stream: EventStream<Request>): ReadableStream<Uint8Array> {
           return false
         }
         stream.begin({
-          write: (text) => void (text && put(encoder.encode(text))),
+          write(text) {
+            if (text) put(encoder.encode(text))
+          },
           feed: ({ bytes }) => put(bytes),
           end: () => controller.close(),
         })

@@ -136,17 +136,18 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
     },
     pull() {
       isAsked = true
-      if (!sink || pullFeed()) return
-      // Not before: a Response that nobody reads is never left, and must not be kept alive.
-      alive ??= keepAlive(silence, () => isAsked && write(formatItem({ comment: '' })))
-      if (pulling) return
-      pulling = true
-      ;(first ?? next()).then((text) => {
-        pulling = false
-        if (text) write(text)
-        else finish()
-      }, fail)
-      first = undefined
+      if (sink && !pullFeed()) {
+        // Not before: a Response that nobody reads is never left, and must not be kept alive.
+        alive ??= keepAlive(silence, () => isAsked && write(formatItem({ comment: '' })))
+        if (pulling) return
+        pulling = true
+        ;(first ?? next()).then((text) => {
+          pulling = false
+          if (text) write(text)
+          else finish()
+        }, fail)
+        first = undefined
+      }
     },
   }
 }
