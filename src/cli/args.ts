@@ -14,10 +14,18 @@ export function parse<T extends Options>(args: readonly string[], options: T): P
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
   } catch (error) {
-    // Its first sentence names the flag; the rest is about how to quote.
-    const [said = ''] = oneLine((error as Error).message).split(/\. |(?<=ambiguous)\./)
-    throw new UsageError(`${said.replaceAll("'", '').replace(/\.$/, '')}; see --help`, { cause: error })
+    throw new UsageError(complaintOf(oneLine((error as Error).message)), { cause: error })
   }
+}
+
+/** What Node says, without its advice on quoting. */
+function complaintOf(message: string): string {
+  const [, flag] = /'(?:-\w, )?(--[\w-]+)/.exec(message) ?? []
+  if (flag && message.includes('ambiguous')) return `${flag} needs a value; one that begins with - is written ${flag}=VALUE`
+  if (flag && message.includes('argument missing')) return `${flag} needs a value: ${flag} VALUE`
+  if (flag && message.includes('does not take an argument')) return `${flag} takes no value: say ${flag} alone`
+  const [said = ''] = message.split('. ')
+  return `${said.slice(0, 1).toLowerCase()}${said.slice(1).replaceAll("'", '')}; see --help`
 }
 
 /** A number of a flag, whole unless told otherwise. @throws {UsageError} */

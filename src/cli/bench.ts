@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { get as getSecure } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -38,6 +39,8 @@ export async function bench(args: readonly string[]): Promise<void> {
 
   const counts: Counts = { deliveries: 0, bytes: 0, failed: 0, lost: 0, delays: [] }
   const left = new AbortController()
+  // One signal for all of them is no leak to warn of.
+  setMaxListeners(0, left.signal)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => left.abort())
   const begun = performance.now()
   const open = await openAll(url, wanted, counts, left.signal)

@@ -45,8 +45,8 @@ async function post(url: URL, headers: Headers, body: string | Uint8Array<ArrayB
   try {
     response = await fetch(url, { method: 'POST', headers, body })
   } catch (error) {
-    const { code } = (error as { readonly cause?: { readonly code?: string } }).cause ?? {}
-    throw new Failure(`${url.origin} can't be reached (${code ?? (error as Error).message}): is the server running?`, { cause: error })
+    const { code, message } = (error as { readonly cause?: { readonly code?: string; readonly message?: string } }).cause ?? {}
+    throw new Failure(`${url.origin} can't be reached (${code ?? message ?? 'no answer'}): is the server running?`, { cause: error })
   }
   const text = await response.text()
   if (!response.ok) throw new Failure(`the server answered ${response.status}: ${oneLine(messageOf(text))}`)

@@ -133,16 +133,20 @@ describe('nodeHandler', () => {
     expect(sockets.length).toBeLessThan(3)
   })
 
-  test.each(['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 'GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n'])(
-    'a request that makes no sense is 400: %j',
-    async (text) => {
-      const { port } = await serve(handling({ fetch: () => new Response('reached') }))
-      const client = await raw(port)
-      client.send(text)
-      await client.until('BAD_REQUEST')
-      expect(client.text()).toContain('HTTP/1.1 400 ')
-    },
-  )
+  test.each([
+    'GET / HTTP/1.1\r\nHost: a b\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost:\r\n\r\n',
+    'GET /b HTTP/1.1\r\nHost: a/?\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a@b\r\n\r\n',
+    'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n',
+  ])('a request that makes no sense is 400: %j', async (text) => {
+    const { port } = await serve(handling({ fetch: () => new Response('reached') }))
+    const client = await raw(port)
+    client.send(text)
+    await client.until('BAD_REQUEST')
+    expect(client.text()).toContain('HTTP/1.1 400 ')
+  })
 
   test.each([
     ['GET //evil.test/health HTTP/1.1\r\nHost: a.test', 'http://a.test//evil.test/health'],

@@ -5,6 +5,9 @@ import { sendSse, type NodeRequest, type NodeResponse } from './node.js'
 
 const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
+// Nothing that would make a URL's path, query or user of it.
+const HOST = /^[^/?#@\\\s]+$/
+
 /**
  * Answers requests of `node:http` or `node:http2` (Express, Fastify, Koa) with a hub, or with whatever else has a `fetch`:
  * `createServer(nodeHandler(hub)).listen(5000)`.
@@ -42,15 +45,17 @@ export function nodeHandler(
 function toRequest(req: NodeRequest, signal: AbortSignal): Request | undefined {
   const { method = 'GET', url = '/', headers } = req
   const isSecure = 'encrypted' in req.socket
-  const host = headers[':authority'] ?? headers.host ?? 'localhost'
+  // Without one: HTTP/1.0, as some health checks speak it.
+  const host = String(headers[':authority'] ?? headers.host ?? 'localhost')
+  if (!HOST.test(host)) return undefined
   try {
     const given = new Headers()
     for (const [name, value] of Object.entries(headers)) {
       if (value !== undefined && !name.startsWith(':')) given.set(name, [value].flat().join(', '))
     }
-    if (!given.has('host')) given.set('host', String(host))
+    if (!given.has('host')) given.set('host', host)
     // A request may name its whole URL: "the server MUST ignore the received Host header field".
-    const target = url.startsWith('/') ? `${isSecure ? 'https' : 'http'}://${String(host)}${url}` : url
+    const target = url.startsWith('/') ? `${isSecure ? 'https' : 'http'}://${host}${url}` : url
     const hasBody = method !== 'GET' && method !== 'HEAD'
     const init: RequestInit & { duplex: 'half' } = { method, headers: given, signal, duplex: 'half', body: hasBody ? bodyOf(req) : null }
     return new Request(target, init)
