@@ -107,6 +107,8 @@ function chunkings(text: string) {
     Array.from(bytes(text), (byte) => Uint8Array.of(byte)),
     text.match(/[^]{1,7}/gu)!,
     text.split(/(?<=[\r\n])/),
+    // An item each.
+    text.split(/(?<=\n\n)/),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
 import { bytes, cut, itemsOf, record } from '../../test/protocol/record.js'
+import { referenceParse } from '../../test/protocol/reference-parser.js'
 import { parseVectors, type ParseVector } from '../testing/vectors.js'
 import { createParser, type ReceivedItem } from './index.js'
 import { SseItem } from './item.js'
@@ -148,6 +149,18 @@ describe('chunks', () => {
 
   test.each([[null], [undefined], [42], [{}], [['data: a']]])('%o is none: TypeError', (chunk) => {
     expect(() => createParser({ onItem: () => {} }).feed(chunk as never)).toThrow(TypeError)
+  })
+
+  // As a chunk that is one item: the parser has a way of its own with these.
+  test.each([
+    ...['data: a\n\n', 'data:a\n\n', 'data:  a\n\n', 'data: \n\n', 'data:\n\n', 'data\n\n', 'datas: a\n\n', 'data a\n\n', 'Data: a\n\n'],
+    ...['data: a\r\n\n', 'data: a\rdata: b\n\n', 'data: a\n\r', 'data: a\n', 'data: a\nx', 'data: a\ndata: b\n\n', 'data: é\n\n'],
+  ])('%j alone after whole items is read as the standard says', (chunk) => {
+    for (const before of ['data: 0\n\n', 'id: 1\ndata: 0\n\n', 'data: 0\n']) {
+      const chunks = [before, chunk, '\ndata: c\n\n']
+      expect(record(chunks)).toEqual(referenceParse(chunks.join('')))
+      expect(record(chunks.map(bytes))).toEqual(referenceParse(chunks.join('')))
+    }
   })
 
   test('in lone surrogates are kept as strings', () => {
