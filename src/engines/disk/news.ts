@@ -1,4 +1,5 @@
 import type { Engine, StoredItem } from '../engine.js'
+import { passedAfter } from './passing.js'
 import { decodeItem, type Position } from './records.js'
 import type { Store } from './store.js'
 import type { Batch } from './write.js'
@@ -98,7 +99,8 @@ function itemsOf(store: Store, after: number, through: number): StoredItem[] {
     const record = store.items.getBinary([topic, key])
     if (record) items.push(decodeItem(topic, key as number, record))
   }
-  return items
+  const passed = passedAfter(store, after, through)
+  return passed.length === 0 ? items : [...items, ...passed].sort((a, b) => a.seq - b.seq)
 }
 
 /** A listener that fails is its owner's to mend; the item is stored all the same. */

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import type { Database, RootDatabase } from 'lmdb'
+import type { Database, Key, RootDatabase } from 'lmdb'
 import { SseError } from '../../errors.js'
 import { randomName } from '../../util/text.js'
 import { setDamagedAside } from './damage.js'
@@ -17,6 +17,7 @@ type Table = Database<Buffer>
  * | `topics` | topic | head, count, bytes, history, the oldest kept item |
  * | `items` | [topic, seq] | at, prev, event type, data: a topic's items lie beside each other |
  * | `log` | seq | topic: what comes next, whatever its topic |
+ * | `passing` | seq | topic, item: what no topic keeps, for some seconds, so that other processes hear of it |
  * | `keys` | hash of topic and idempotency key | position, time and hash of the fields |
  * | `key-times` | [time, seq] | the key in `keys`, so that the old ones are the first |
  */
@@ -25,12 +26,22 @@ export interface Store {
   readonly topics: Table
   readonly items: Table
   readonly log: Table
+  readonly passing: Table
   readonly keys: Table
   readonly keyTimes: Table
   /** Reads from here on see all that was committed by now, by any process. */
   renew(): void
   position(): Position
   close(): Promise<void>
+}
+
+/** What is to be written; without a record the key is removed. */
+export interface Change {
+  readonly table: Table
+  readonly key: Key
+  readonly record?: Buffer
+  /** The key is behind all others: LMDB then fills pages to the end. */
+  readonly last?: boolean
 }
 
 export interface StoreOptions {
@@ -64,6 +75,7 @@ export function openStore({ path, fsync, newEpoch, mapSize }: StoreOptions): Sto
       topics: table('topics'),
       items: table('items'),
       log: table('log'),
+      passing: table('passing'),
       keys: table('keys'),
       keyTimes: table('key-times'),
       renew: () => root.resetReadTxn(),
@@ -111,4 +123,13 @@ function positionOf(root: RootDatabase<Buffer>): Position {
   const record = root.getBinary('position')
   if (record === undefined) throw new SseError('SSE_ENGINE', 'The store was emptied while it was open: restart the process')
   return decodePosition(record)
+}
+
+/** Within a transaction. */
+export function apply(changes: readonly Change[]): void {
+  for (const { table, key, record, last } of changes) {
+    if (record === undefined) table.removeSync(key)
+    else if (last) table.putSync(key, record, { append: true })
+    else table.putSync(key, record)
+  }
 }

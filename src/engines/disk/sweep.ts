@@ -1,6 +1,8 @@
+import { forgetKeys, hasOldKeys } from './keys.js'
+import { forgetPassing } from './passing.js'
 import { decodeTopic, encodePosition, encodeTopic, type Topic } from './records.js'
-import type { Store } from './store.js'
-import { apply, forgetKeys, trim, type Writes } from './write.js'
+import { apply, type Change, type Store } from './store.js'
+import { dropOld } from './trim.js'
 
 interface SweepOptions {
   readonly idempotencyWindow: number
@@ -39,9 +41,9 @@ export function createSweep(storeOf: () => Store | undefined, options: SweepOpti
     }
     for (let more = true; more && storeOf() === store;) {
       store.renew()
-      const { names, end } = untidy(store, last, options)
-      more = names.length > 0 && (await store.root.transaction(() => tidy(store, names, options)))
-      if (!more) last = end
+      const look = untidy(store, last, options)
+      more = look.isUntidy && (await store.root.transaction(() => tidy(store, look.names, options)))
+      if (!more) last = look.end
     }
   }
 
@@ -53,8 +55,15 @@ export function createSweep(storeOf: () => Store | undefined, options: SweepOpti
   }
 }
 
-/** Looks at the next topics, round and round. */
-function untidy(store: Store, after: string, { idempotencyWindow, forgetAfter }: SweepOptions): { names: string[]; end: string } {
+interface Look {
+  readonly names: readonly string[]
+  /** Where the next look begins. */
+  readonly end: string
+  readonly isUntidy: boolean
+}
+
+/** Looks at the next topics, round and round; writes nothing. */
+function untidy(store: Store, after: string, { idempotencyWindow, forgetAfter }: SweepOptions): Look {
   const now = Date.now()
   const names: string[] = []
   let seen = 0
@@ -65,10 +74,8 @@ function untidy(store: Store, after: string, { idempotencyWindow, forgetAfter }:
     const topic = decodeTopic(value)
     if (exceeds(topic, now) || isForgettable(topic, now - forgetAfter)) names.push(end)
   }
-  if (seen < TOPICS) end = ''
-  const [old] = store.keyTimes.getKeys({ end: [now - idempotencyWindow, 0], limit: 1 })
-  if (old !== undefined && names.length === 0) names.push('')
-  return { names, end }
+  const isUntidy = names.length > 0 || hasOldKeys(store, now - idempotencyWindow) || forgetPassing(store, now).length > 0
+  return { names, end: seen < TOPICS ? '' : end, isUntidy }
 }
 
 function exceeds({ count, bytes, oldestAt, history }: Topic, now: number): boolean {
@@ -83,23 +90,24 @@ function isForgettable({ count, at }: Topic, before: number): boolean {
 function tidy(store: Store, names: readonly string[], { idempotencyWindow, forgetAfter }: SweepOptions): boolean {
   const now = Date.now()
   const position = store.position()
-  const writes: Writes[] = []
+  const old = [...forgetKeys(store, now - idempotencyWindow), ...forgetPassing(store, now)]
+  const changes: Change[] = old
   let { floor } = position
-  let more = false
+  let more = old.length > 0
   for (const name of names) {
-    const record = name === '' ? undefined : store.topics.getBinary(name)
+    const record = store.topics.getBinary(name)
     if (!record) continue
     const topic = decodeTopic(record)
     if (isForgettable(topic, now - forgetAfter)) {
       floor = Math.max(floor, topic.head)
-      writes.push({ table: store.topics, key: name, record: undefined })
-    } else {
-      if (trim(store, name, topic, [], now, writes, ITEMS)) more = true
-      writes.push({ table: store.topics, key: name, record: encodeTopic(topic) })
+      changes.push({ table: store.topics, key: name })
+      continue
     }
+    const dropped = dropOld(store, name, topic, [], now, ITEMS)
+    changes.push(...dropped.changes, { table: store.topics, key: name, record: encodeTopic(topic) })
+    more ||= dropped.more
   }
-  forgetKeys(store, now - idempotencyWindow, writes)
-  if (floor !== position.floor) writes.push({ table: store.root, key: 'position', record: encodePosition({ ...position, floor }) })
-  apply(writes)
+  if (floor !== position.floor) changes.push({ table: store.root, key: 'position', record: encodePosition({ ...position, floor }) })
+  apply(changes)
   return more
 }
