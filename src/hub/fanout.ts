@@ -1,29 +1,39 @@
+import type { FeedWrite } from '../respond/feed.js'
 import { defer } from '../util/turns.js'
 import { Batch, type Frame } from './frame.js'
 import type { Interest } from './interest.js'
 
 /** What the fan-out needs of a live reader. */
 export interface Live {
-  /** All of its topics up to here has been handed to it. */
+  /** All of its topics up to here has been handed to it; while it is a member of its group, its group knows. */
   cursor: number
   /** Its place among the members of its group; -1 when it is not among them. */
   slot: number
   readonly group: Group
   /** A reader with a filter, say, takes its frames one by one instead of the group's bytes. */
   readonly isSolo: boolean
-  /** Writes what all its group's readers get. False: it lags. */
-  writeShared(batch: Batch): boolean
+  /** Where what all its group's readers get is written. False: it lags. */
+  readonly write: FeedWrite
   /** Writes what is its own. False: it lags. */
   writeOwn(frames: readonly Frame[], through: number): boolean
-  /** It is no longer live, and reads on from its cursor by itself. */
-  fallBack(): void
+  /** It is no longer live, and reads on from its cursor by itself, when it takes more. */
+  fallBack(lags: boolean): void
 }
 
 /** The readers of one set of topics. */
 export interface Group {
   readonly interest: Interest
-  /** Those that take the same bytes; a hole where one has left. */
+  /**
+   * Those that take the same bytes; a hole where one has left. What a flush needs of them stands in arrays of its own: to fetch thousands
+   * of readers from memory, each in another place, is what writing to them would mostly cost.
+   */
   members: (Live | undefined)[]
+  writes: (FeedWrite | undefined)[]
+  cursors: number[]
+  /** The last id that its members have been written. */
+  lastSeq: number
+  /** How many flushes there were. */
+  flushes: number
   holes: number
   readonly solos: Set<Live>
   /** What has come since the last flush. */
@@ -53,7 +63,7 @@ interface Flush {
   readonly batch: Batch
   readonly first: number
   readonly through: number
-  readonly members: readonly (Live | undefined)[]
+  readonly writes: readonly (FeedWrite | undefined)[]
   readonly count: number
   readonly offset: number
   readonly solos: readonly Live[]
@@ -66,8 +76,13 @@ const SLICE = 8
 /**
  * @param settledNow What is settled when it is asked.
  * @param idOf The id of a position, for readers of a scope.
+ * @param counts Where the items handed to readers are counted.
  */
-export function createFanOut(settledNow: () => number, idOf: (seq: number, scope: string) => string): FanOut {
+export function createFanOut(
+  settledNow: () => number,
+  idOf: (seq: number, scope: string) => string,
+  counts: { delivered: number },
+): FanOut {
   const groups = new Map<string, Group>()
   const byName = new Map<string, Set<Group>>()
   const byPattern = new Set<Group>()
@@ -90,7 +105,18 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
   function enter(interest: Interest): Group {
     let group = groups.get(interest.key)
     if (!group) {
-      group = { interest, members: [], holes: 0, solos: new Set(), pending: [], readers: 0 }
+      group = {
+        interest,
+        members: [],
+        writes: [],
+        cursors: [],
+        lastSeq: 0,
+        flushes: 0,
+        holes: 0,
+        solos: new Set(),
+        pending: [],
+        readers: 0,
+      }
       groups.set(interest.key, group)
       for (const index of indexesOf(interest)) index.add(group)
     }
@@ -112,7 +138,11 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
   function join(reader: Live): void {
     const { group } = reader
     if (reader.isSolo) group.solos.add(reader)
-    else reader.slot = group.members.push(reader) - 1
+    else {
+      reader.slot = group.members.push(reader) - 1
+      group.writes.push(reader.write)
+      group.cursors.push(reader.cursor)
+    }
   }
 
   function leave(reader: Live): void {
@@ -120,12 +150,10 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
     group.solos.delete(reader)
     if (slot < 0) return
     reader.slot = -1
+    reader.cursor = Math.max(reader.cursor, group.cursors[slot] as number)
     // A hole, not the last one moved here: a flush may be on its way through.
-    group.members[slot] = undefined
-    if (++group.holes === group.members.length) {
-      group.members = []
-      group.holes = 0
-    }
+    group.members[slot] = group.writes[slot] = undefined
+    if (++group.holes === group.members.length) empty(group)
   }
 
   function push(frames: readonly Frame[]): void {
@@ -156,11 +184,11 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
     const end = performance.now() + SLICE
     let written = 0
     for (flush ??= next(); flush; flush = next()) {
-      const { members, count, offset, solos } = flush
+      const { count, offset, solos } = flush
       while (flush.at < count + solos.length) {
         const at = flush.at++
-        const reader = at < count ? members[(at + offset) % count] : solos[at - count]
-        if (reader) deliver(reader, flush)
+        if (at < count) deliver((at + offset) % count, flush)
+        else deliverOwn(solos[at - count] as Live, flush)
         if ((++written & 31) === 0 && performance.now() >= end) return schedule()
       }
     }
@@ -175,12 +203,14 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
     group.pending = []
     if (group.holes * 4 > group.members.length) compact(group)
     const count = group.members.length
+    group.flushes++
+    group.lastSeq = pending.at(-1)?.seq ?? group.lastSeq
     return {
       group,
       batch: new Batch(pending, (seq) => idOf(seq, interest.scope)),
       first: pending[0]?.seq ?? 0,
       through: settledNow(),
-      members: group.members,
+      writes: group.writes,
       count,
       // Another one is the first each time.
       offset: count > 0 ? (turn += 97) % count : 0,
@@ -189,22 +219,37 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
     }
   }
 
-  function deliver(reader: Live, { batch, first, through, group }: Flush): void {
+  function deliver(slot: number, flush: Flush): void {
+    const { batch, first, through, group, writes } = flush
+    // Emptied and begun anew meanwhile: these are other ones.
+    const write = group.writes === writes ? writes[slot] : undefined
+    const cursor = group.cursors[slot] as number
     // Left meanwhile, or come to all of it by itself.
-    if (reader.cursor >= through || (reader.slot < 0 && !group.solos.has(reader))) return
-    const isWhole = reader.cursor < first
-    let takesMore: boolean
-    if (isWhole && !reader.isSolo) {
-      reader.cursor = through
-      takesMore = reader.writeShared(batch)
-    } else {
-      const { cursor } = reader
-      takesMore = reader.writeOwn(isWhole ? batch.frames : batch.frames.filter(({ seq }) => seq > cursor), through)
-    }
-    if (!takesMore) {
-      leave(reader)
-      reader.fallBack()
-    }
+    if (!write || cursor >= through) return
+    if (cursor >= first) return deliverOwn(group.members[slot] as Live, flush)
+    group.cursors[slot] = through
+    counts.delivered += batch.items
+    if (write(batch)) return
+    const reader = group.members[slot]
+    if (!reader) return
+    leave(reader)
+    reader.fallBack(true)
+  }
+
+  /** What a reader gets that has some of it already, or that leaves some of it out. */
+  function deliverOwn(reader: Live, { batch, through, group }: Flush): void {
+    const { slot } = reader
+    if (slot < 0 && !group.solos.has(reader)) return
+    const cursor = slot < 0 ? reader.cursor : (group.cursors[slot] as number)
+    if (cursor >= through) return
+    const takesMore = reader.writeOwn(
+      batch.frames.filter(({ seq }) => seq > cursor),
+      through,
+    )
+    if (reader.slot >= 0) group.cursors[reader.slot] = through
+    if (takesMore) return
+    leave(reader)
+    reader.fallBack(true)
   }
 
   function isCurrent({ group }: Live): boolean {
@@ -225,9 +270,9 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
         group.pending = []
         for (const reader of [...group.members, ...group.solos]) {
           if (!reader) continue
-          if (isCurrentGroup) reader.cursor = settled
           leave(reader)
-          reader.fallBack()
+          if (isCurrentGroup) reader.cursor = settled
+          reader.fallBack(false)
         }
       }
       dirty = []
@@ -238,7 +283,20 @@ export function createFanOut(settledNow: () => number, idOf: (seq: number, scope
 }
 
 function compact(group: Group): void {
-  group.members = group.members.filter((reader) => reader !== undefined)
+  const { members, cursors } = group
+  empty(group)
+  members.forEach((reader, slot) => {
+    if (!reader) return
+    reader.slot = group.members.push(reader) - 1
+    group.writes.push(reader.write)
+    group.cursors.push(cursors[slot] as number)
+  })
+}
+
+/** New arrays: a flush under way has the old ones. */
+function empty(group: Group): void {
+  group.members = []
+  group.writes = []
+  group.cursors = []
   group.holes = 0
-  for (let slot = 0; slot < group.members.length; slot++) (group.members[slot] as Live).slot = slot
 }

@@ -94,9 +94,9 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   let closed = false
 
   const ring = createRing(RING_BYTES)
-  const fanOut = createFanOut(() => tail.settled, idOf)
-  const readers = new Set<Reader>()
   const counts = { published: 0, delivered: 0, gaps: 0 }
+  const fanOut = createFanOut(() => tail.settled, idOf, counts)
+  const readers = new Set<Reader>()
   const tail = createTail(engine, ring, { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError })
   const core: Core = {
     engine,

@@ -123,11 +123,14 @@ export class Reader implements Feed, Live {
 
   /** Several times in the time that a connection may be silent: cheaper than to note the time at each write. */
   #listen(): void {
-    this.#quiet = this.#written === this.#writtenThen ? this.#quiet + 1 : 0
-    this.#writtenThen = this.#written
+    const { group } = this
+    const written = this.#written + (this.slot < 0 ? 0 : group.flushes)
+    this.#quiet = written === this.#writtenThen ? this.#quiet + 1 : 0
+    this.#writtenThen = written
     if (this.#quiet < QUIET || this.#lags || !this.#sink) return
     const { fanOut, tail } = this.#core
     if (this.#isLive && fanOut.isCurrent(this)) this.cursor = tail.settled
+    if (this.slot >= 0 && group.lastSeq <= this.cursor) this.#idAt = Math.max(this.#idAt, group.lastSeq)
     // What was dropped by a filter, and what other topics had, counts as read.
     if (this.cursor > this.#idAt && !this.#busy && this.#tellAt === NEVER) this.#write([this.#idFrame(this.cursor)], this.cursor)
     else this.#write([quietFrame()])
@@ -322,17 +325,20 @@ export class Reader implements Feed, Live {
     return !this.#lags
   }
 
-  writeShared(batch: Batch): boolean {
-    return this.#put(batch)
+  /** As a member of its group. */
+  get write(): FeedWrite {
+    return this.#sink as FeedWrite
   }
 
   writeOwn(frames: readonly Frame[], through: number): boolean {
     return this.#take(frames, through)
   }
 
-  fallBack(): void {
+  fallBack(lags: boolean): void {
     this.#isLive = false
-    if (!this.#lags) this.#core.turns.add(this)
+    this.#written++
+    if (lags) this.#lags = true
+    else this.#core.turns.add(this)
   }
 
   /** What of these the reader wants, and whether the last of them is its last. */

@@ -15,7 +15,8 @@ export interface NodeWriter {
 
 export function createNodeWriter(req: NodeRequest, res: NodeResponse, drained: () => void): NodeWriter {
   const response = res as ServerResponse
-  let raw: Socket | undefined
+  // What the chunks go to; null when the response has been ended, by whomever.
+  let raw: Socket | null | undefined
   let listening = false
   res.on('drain', drained)
 
@@ -27,14 +28,16 @@ export function createNodeWriter(req: NodeRequest, res: NodeResponse, drained: (
   }
 
   /**
-   * Not through `res.write()`, which would frame the same bytes again for each of thousands of responses. Each thing that is looked at
-   * here is another one fetched from memory for each of them: there are as few as are safe.
+   * Not through `res.write()`, which would frame the same bytes again for each of thousands of responses. Nor is the response asked each
+   * time whether it has ended, it tells: whatever is looked at here is fetched from memory once more for each of them.
    */
   function feed(chunk: Chunk): boolean {
-    raw ??= rawSocketOf(req, response)
-    // Asked anew each time: it may have ended, or been given to the next response of its connection.
-    if (!raw || response.socket !== raw || response.writableEnded || response.write !== ServerResponse.prototype.write)
-      return write(chunk.bytes)
+    if (!raw) {
+      if (raw === null) return true
+      raw = rawSocketOf(req, response)
+      if (!raw) return write(chunk.bytes)
+      response.once('prefinish', cut)
+    }
     // False says only that much was written at once; when the kernel has taken all of it, nobody has to wait.
     if (raw.write(chunk.framed) || raw.writableLength === 0) return true
     // The response tells of a drain only when it has been asked to write itself.
@@ -43,12 +46,20 @@ export function createNodeWriter(req: NodeRequest, res: NodeResponse, drained: (
     return false
   }
 
+  /** `end()` has written the last chunk: what came after it would be the beginning of another response. */
+  function cut(): void {
+    if (listening) raw?.off('drain', drained)
+    listening = false
+    raw = null
+  }
+
   return {
     write,
     feed,
     stop() {
       res.off('drain', drained)
-      if (listening) raw?.off('drain', drained)
+      response.off('prefinish', cut)
+      cut()
     },
   }
 }
