@@ -27,6 +27,7 @@ const MOST = 1000
 export function createNews(storeOf: () => Store | undefined, opened: Position | undefined): News {
   const watchers = new Set<Watcher>()
   let timer: ReturnType<typeof setInterval> | undefined
+  let stopped = false
   let epoch = opened?.epoch
   // The highest `seq` that the watchers know of.
   let told = opened?.head ?? 0
@@ -64,6 +65,7 @@ export function createNews(storeOf: () => Store | undefined, opened: Position | 
 
   return {
     watch(onItems, onReset) {
+      if (stopped) return () => {}
       const watcher = { onItems, onReset }
       watchers.add(watcher)
       timer ??= setInterval(look, EVERY).unref()
@@ -86,6 +88,7 @@ export function createNews(storeOf: () => Store | undefined, opened: Position | 
       emit(unseen, head)
     },
     stop() {
+      stopped = true
       clearInterval(timer)
       watchers.clear()
     },
