@@ -10,7 +10,7 @@ import { root } from './files.mjs'
 
 const TOPICS = ['crash/a', 'crash/b', 'crash/c']
 // Milliseconds between two publishes to a topic.
-const PACE = 3
+const PACE = 1
 // How long readers may take to have everything, once the server is there again.
 const CATCH_UP = 30_000
 
