@@ -26,14 +26,13 @@ async function checksum() {
 
 async function measure(time) {
   let sink = 0
-  // Every field is read, and formatted text as a whole: some make a rope, which costs only when it is used.
-  const onItem = ({ data, event, id }) => {
-    sink += data.length + data.charCodeAt(data.length - 1)
-    if (event !== undefined) sink += event.length
-    if (id !== undefined) sink += id.length
+  // Every field is read, the same of everybody, and formatted text as a whole: some make a rope, which costs only when it is used.
+  // One sum of small integers: a sum that outgrows them costs as much as parsing a short item.
+  const onItem = ({ data, event = 'message', id = '' }) => {
+    sink = (sink + data.length + data.charCodeAt(data.length - 1) + event.length + id.length) | 0
   }
   const onText = (text) => {
-    sink += text.length + text.charCodeAt(text.length - 3)
+    sink = (sink + text.length + text.charCodeAt(text.length - 3)) | 0
   }
   const out = of.job === 'parse' ? onItem : onText
   const times = []
@@ -46,5 +45,6 @@ async function measure(time) {
     times.push(((user + system) * 1000) / items.length)
   }
   times.sort((a, b) => a - b)
-  return { median: times[times.length >> 1], minimum: times[0], sink: sink > 0 }
+  // Not the smallest: where CPU time is counted in ticks, a run may seem to have taken half its time.
+  return { median: times[times.length >> 1], fastest: times[Math.floor(times.length / 10)], sink }
 }
