@@ -70,7 +70,7 @@ function* matching(store: Store, pattern: Pattern): Iterable<[string, Topic]> {
 }
 
 /** `prev` of the oldest item that is kept and not too old; the topic's head if there is none. */
-export function trimmedOf(store: Store, name: string, topic: Topic, now: number): number {
+function trimmedOf(store: Store, name: string, topic: Topic, now: number): number {
   const oldest = now - topic.history.age
   if (topic.count === 0 || topic.at < oldest) return topic.head
   if (topic.oldestAt >= oldest) return topic.oldestPrev

@@ -42,7 +42,7 @@ export async function createBench(make: { createEngine: Make; reopen: Make; crea
   }
 }
 
-export const ALL: ReadOptions = { limit: 100_000, bytes: 2 ** 30 }
+const ALL: ReadOptions = { limit: 100_000, bytes: 2 ** 30 }
 
 /** Appends and answers with the position; `data` says it all. */
 export async function put(
