@@ -28,6 +28,8 @@ const PAGE = 64 * 1024
 // How many snapshots of one reader are asked for at once.
 const SNAPSHOTS_AT_ONCE = 8
 const NEVER = Infinity
+// How long to wait for a store that is behind what it has told before, in milliseconds.
+const BEHIND = 10
 // How often the silence is looked at within the time that it may last.
 const QUIET = 4
 
@@ -242,12 +244,12 @@ export class Reader implements Feed, Live {
   #goOn(): void {
     if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
     const { tail, fanOut, turns } = this.#core
-    if (this.#skip && [...this.#skip.values()].every((seq) => seq <= this.cursor)) {
-      this.#skip = undefined
-      this.isSolo = this.options.filter !== undefined || this.options.until !== undefined
-    }
+    if (this.#skip && [...this.#skip.values()].every((seq) => seq <= this.cursor)) this.#skip = undefined
     // In this very turn of the event loop: nothing can come between.
     if (this.cursor === tail.settled && this.#epoch === tail.epoch) {
+      const { filter, until } = this.options
+      // A gap or a snapshot may be ahead of this node: where it ends is still to be told.
+      this.isSolo = filter !== undefined || until !== undefined || this.#skip !== undefined || this.#tellAt !== NEVER
       this.#isLive = true
       fanOut.join(this)
     } else turns.add(this)
@@ -273,7 +275,9 @@ export class Reader implements Feed, Live {
     // The next turn begins anew.
     if (page.epoch !== epoch) return tail.advance()
     if (epoch !== tail.epoch) return
-    const end = Math.min(page.through, tail.settled)
+    // Never back: what the store says may be of an earlier moment. Then it is asked again a little later.
+    const end = Math.max(cursor, Math.min(page.through, tail.settled))
+    if (end === cursor) await new Promise((resolve) => setTimeout(resolve, BEHIND))
     this.#take(
       page.frames.filter(({ seq }) => seq > cursor && seq <= end),
       end,

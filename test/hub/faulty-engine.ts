@@ -20,6 +20,10 @@ export interface Faults {
   readonly resetDelay?: number
   /** How many reads fail. */
   readonly fail?: number
+  /** Decides by itself when hints come. */
+  readonly onHint?: (items: readonly StoredItem[], deliver: () => void) => void
+  /** Stands between a read and its answer. */
+  readonly onRead?: (selectors: readonly Selector[], after: number, read: () => Promise<Page>) => Promise<Page>
 }
 
 /** One log that several nodes share, each with hints of its own. */
@@ -72,13 +76,12 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
 
   function node(faults: Faults = {}): Engine {
     const { lose = 0, double = 0, late = 0, readDelay = 0, appendDelay = 0, stale = 0, resetDelay = 0, fail = 0 } = faults
+    const { onHint = (_, deliver) => deliver(), onRead = (_, __, read) => read() } = faults
     const chance = (share: number): boolean => share > 0 && random() < share
     const pause = async (most: number): Promise<void> => {
       if (most > 0) await new Promise((resolve) => setTimeout(resolve, random() * most))
     }
     const stops = new Set<() => void>()
-    // Answers of an earlier moment, by what was asked.
-    const earlier = new Map<string, Page>()
     // One process's publishes keep their order.
     let last: Promise<unknown> = Promise.resolve()
 
@@ -99,12 +102,9 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
       reads++
       await pause(readDelay)
       if (chance(fail)) throw new Error('The store is out of reach')
-      const page = await inner.read(selectors, after, options)
-      const key = `${selectors.map(String).join()} ${after}`
-      const old = earlier.get(key)
-      earlier.set(key, page)
+      const page = await onRead(selectors, after, () => inner.read(selectors, after, options))
       await pause(readDelay)
-      return old && chance(stale) ? old : page
+      return chance(stale) ? asOf(page, page.head - Math.ceil(random() * 5)) : page
     }
 
     function watch(onItems: (items: readonly StoredItem[], through: number) => void, onReset: (epoch: string) => void): () => void {
@@ -123,7 +123,7 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
       const later = (most: number): number => Math.max(random() * most, resetAt - performance.now())
       const watcher: Watcher = {
         hint(items, through) {
-          if (!chance(lose)) soon(later(late), () => onItems(items, through))
+          if (!chance(lose)) soon(later(late), () => onHint(items, () => onItems(items, through)))
           if (chance(double)) soon(later(late), () => onItems(items, through))
         },
         reset(epoch) {
@@ -191,6 +191,18 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
     get reads() {
       return reads
     },
+  }
+}
+
+/** A page as a replica gives it that has come only so far. */
+export function asOf(page: Page, head: number): Page {
+  const end = Math.max(0, Math.min(head, page.head))
+  return {
+    ...page,
+    head: end,
+    through: Math.min(page.through, end),
+    trimmed: Math.min(page.trimmed, end),
+    items: page.items.filter(({ seq }) => seq <= end),
   }
 }
 

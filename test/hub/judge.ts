@@ -44,7 +44,9 @@ export interface Judge {
   complete(): Promise<void>
   /** What the client would come back with. */
   readonly lastId: string
+  readonly blocks: readonly Block[]
   readonly gaps: readonly Gap[]
+  /** The data of the items. */
   readonly items: readonly string[]
 }
 
@@ -65,10 +67,15 @@ export function createJudge(options: JudgeOptions): Judge {
   let states = new Map<string, State>()
   const gaps: Gap[] = []
   const items: string[] = []
-  const log: string[] = []
+  const blocks: Block[] = []
 
   function fail(message: string): never {
-    throw new Error(`${message}\n  topics ${selectors.join()}, opened with ${JSON.stringify(given)}\n  ${log.slice(-30).join('\n  ')}`)
+    throw new Error(
+      `${message}\n  topics ${selectors.join()}, opened with ${JSON.stringify(given)}\n  ${blocks
+        .slice(-30)
+        .map((block) => JSON.stringify(block))
+        .join('\n  ')}`,
+    )
   }
 
   if (isLoop && given !== '') enter(given)
@@ -82,7 +89,7 @@ export function createJudge(options: JudgeOptions): Judge {
   const indexOf = (name: string | undefined): number => store.epochs.findIndex((one) => one.epoch === name)
 
   async function take(block: Block): Promise<void> {
-    log.push(JSON.stringify(block))
+    blocks.push(block)
     const wasFirst = isFirst
     isFirst = false
     if (wasFirst && !isLoop) first(block)
@@ -244,6 +251,7 @@ export function createJudge(options: JudgeOptions): Judge {
     get lastId() {
       return lastId
     },
+    blocks,
     gaps,
     items,
   }

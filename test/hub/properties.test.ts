@@ -45,6 +45,12 @@ describe('whatever happens, a reader has everything, or is told', () => {
     ['with hints lost, doubled, late, out of order', settings(), op, 120],
     ['when the store begins new epochs', settings(), fc.oneof({ weight: 20, arbitrary: op }, { weight: 1, arbitrary: reset }), 120],
     ['when topics are forgotten and born again', settings({ maxTopics: 4 }), op, 100],
+    [
+      'when reads come from a replica that is behind, or fail',
+      settings({ faults: { late: 10, lose: 0.1, stale: 0.3, fail: 0.1, readDelay: 3 }, maxTopics: 1000 }),
+      op,
+      60,
+    ],
     ['with snapshots', settings({ snapshots: 'plain' }), fc.oneof({ weight: 30, arbitrary: op }, { weight: 1, arbitrary: reset }), 100],
     ['with snapshots that name their position', settings({ snapshots: 'with ids' }), op, 100],
   ]

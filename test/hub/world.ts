@@ -126,10 +126,12 @@ class World {
     for (const op of ops) await this.#do(op)
     await this.clock.sleep(4_000)
     // Whoever is away comes back, to any node.
-    this.#clients.forEach((client, index) => {
-      if (!client.connection?.isOpen) this.#connect(client, index % this.#hubs.length, Infinity)
-    })
-    await this.clock.sleep(4_000)
+    for (let tries = 0; tries < 20 && !this.#clients.every(({ connection }) => connection?.isOpen); tries++) {
+      this.#clients.forEach((client, index) => {
+        if (!client.connection?.isOpen) this.#connect(client, (index + tries) % this.#hubs.length, Infinity)
+      })
+      await this.clock.sleep(4_000)
+    }
     for (const { connection } of this.#clients) await connection?.judge.complete()
     for (const client of this.#clients) this.#leave(client)
     await Promise.all(this.#watched)
