@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request, type IncomingMessage } from 'node:http'
 import { connect as connect2 } from 'node:http2'
 import { request as requestSecure } from 'node:https'
@@ -9,8 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'server-sent/client'
 import { collect } from 'server-sent/testing'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { sleep, when } from '../helpers/servers.js'
+import { tls } from '../helpers/tls.js'
 import { runToEnd, start, startServer } from './process.js'
 
 const post = (body: string): RequestInit => ({ method: 'POST', body })
@@ -262,27 +262,11 @@ test('bench counts what it is sent', async () => {
 })
 
 describe('with TLS', () => {
-  let folder = ''
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'server-sent-tls-'))
-    const args = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=localhost',
-    ]
-    execFileSync('openssl', [...args, '-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')], { stdio: 'ignore' })
-  })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
   test('it speaks HTTP/2 and HTTP/1.1, and ends cleanly with both', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'server-sent-tls-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'key.pem'), tls.key)
+    writeFileSync(join(folder, 'cert.pem'), tls.cert)
     const server = await startServer('--tls-cert', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem'))
     expect(server.url).toMatch(/^https:/)
     const session = connect2(server.url, { rejectUnauthorized: false })
