@@ -27,6 +27,7 @@ const { values } = parseArgs({
 const results = new URL('results/fanout.json', import.meta.url)
 const picture = new URL('../docs/images/fanout.svg', import.meta.url)
 const page = new URL('../docs/performance.md', import.meta.url)
+const [load] = loadavg()
 const size = values.quick ? 'quick' : 'full'
 const chosen = choose(values.only, Object.keys(scenarios), 'scenario')
 const compared = choose(values.contenders, Object.keys(contenders), 'contender').filter((name) => {
@@ -43,7 +44,6 @@ async function measureAll() {
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const tools = { folder, readers: compile('readers.c'), writer: compile('servers/writer.c') }
   const measured = {}
-  const [load] = loadavg()
   // A server that has to wait for a CPU is late, and who is late joins items: both look unlike what an idle machine shows.
   if (load > 0.5) console.log(`the machine is busy (load ${load.toFixed(1)}): wait, or don't trust the figures`)
   for (const name of chosen) {
@@ -56,7 +56,7 @@ async function measureAll() {
     process.exitCode = 1
   } else if (values.quick || values['no-write']) console.log('\nnot written')
   else if (compared.length < Object.keys(contenders).length) console.log('\nnot written: only with all contenders')
-  else save(measured, load)
+  else save(measured)
 
   function compile(file) {
     const program = join(folder, file.replaceAll('/', '-').replace('.c', ''))
@@ -92,6 +92,7 @@ function summaryOf(scenario, cells, rounds, sizes) {
   return {
     about: scenario.about(sizes),
     date: new Date().toISOString().slice(0, 10),
+    load: rounded(load),
     sizes,
     rounds: rounds.length,
     cells: Object.fromEntries(
@@ -111,13 +112,12 @@ function summaryOf(scenario, cells, rounds, sizes) {
 }
 
 /** Scenarios that were left out keep what an earlier run has found. */
-function save(measured, load) {
+function save(measured) {
   const about = {
     node: process.version,
     kernel: release(),
     cpu: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
     packages: { 'better-sse': JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).dependencies['better-sse'] },
-    load: rounded(load),
     unit: 'microseconds and bytes; the median of all rounds; a ratio is the median of the ratios of the rounds',
   }
   const merged = { ...earlier(), ...measured }

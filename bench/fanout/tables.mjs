@@ -18,7 +18,13 @@ export function markdown(scenario, result) {
   const [titles, ...rows] = rowsOf(scenario, result)
   const lines = [titles, titles.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
   const comparisons = comparisonsOf(scenario, result).map(([what, value, goal]) => `- ${what}: **${value}**${goal && ` (goal: ${goal})`}`)
-  return [`${result.about} (${result.date}).`, '', ...lines.map((row) => `| ${row.join(' | ')} |`), '', ...comparisons].join('\n')
+  return [
+    `${result.about} (${result.date}${result.load > 0.5 ? ', while the machine had other work' : ''}).`,
+    '',
+    ...lines.map((row) => `| ${row.join(' | ')} |`),
+    '',
+    ...comparisons,
+  ].join('\n')
 }
 
 function rowsOf({ columns }, { rounds, cells }) {
