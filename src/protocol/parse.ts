@@ -94,13 +94,15 @@ export function createParser(options: ParseOptions & { onItem: (item: ReceivedIt
 
   function feedText(text: string): void {
     const hasCr = text.includes('\r')
-    // A chunk that is one short item, as of a stream of tokens, is what this is called with most. Its name in two parts, because V8
-    // compares no more than three characters without a call.
+    // A chunk that is one short item, as of a stream of tokens, is what this is called with most.
     const end = text.length - 2
     if (
       end > 4 &&
-      text.startsWith('dat') &&
-      text.startsWith('a:', 3) &&
+      text.charCodeAt(0) === 100 &&
+      text.charCodeAt(1) === 97 &&
+      text.charCodeAt(2) === 116 &&
+      text.charCodeAt(3) === 97 &&
+      text.charCodeAt(4) === 58 &&
       text.charCodeAt(end + 1) === 10 &&
       plain &&
       !hasCr &&
