@@ -79,7 +79,7 @@ export function connectTo(hub: Hub, options: ConnectOptions): Connection {
     const request = new Request('http://a.test/', { headers: given === '' ? {} : { 'last-event-id': given } })
     const reader = sse(subscription, { request, keepAlive, onError: () => {} }).body!.getReader()
     stop = () => reader.cancel().catch(() => {})
-    blocks = blocksOf(reader)
+    blocks = blocksOf(() => reader.read().catch(() => ({ done: true, value: undefined })))
   }
   const over = read(blocks)
   // Whoever looks at it first hears of it; a test that has failed before doesn't.
@@ -95,19 +95,16 @@ export function connectTo(hub: Hub, options: ConnectOptions): Connection {
 }
 
 /** Blocks by the letter of what the formatter writes: LF only, one space after the colon. */
-function blocksOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncIterator<readonly Block[]> {
+export function blocksOf(
+  read: () => Promise<{ done?: boolean | undefined; value?: Uint8Array | undefined }>,
+): AsyncIterator<readonly Block[]> {
   const decoder = new TextDecoder()
   let rest = ''
   return {
     async next() {
-      let result: { done: boolean; value?: Uint8Array | undefined }
-      try {
-        result = await reader.read()
-      } catch {
-        return { done: true, value: undefined }
-      }
-      if (result.done) return { done: true, value: undefined }
-      const texts = (rest + decoder.decode(result.value, { stream: true })).split('\n\n')
+      const { done, value } = await read()
+      if (done) return { done: true, value: undefined }
+      const texts = (rest + decoder.decode(value, { stream: true })).split('\n\n')
       rest = texts.pop() ?? ''
       return { done: false, value: texts.map(parseBlock).filter((block) => Object.keys(block).length > 0) }
     },

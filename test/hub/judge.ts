@@ -58,6 +58,8 @@ export function createJudge(options: JudgeOptions): Judge {
   let start = 0
   // The last id.
   let at = -1
+  // In the record: all before that has been looked at.
+  let next = 0
   let isFirst = true
   let isFresh = given === ''
   let lastId = given
@@ -138,6 +140,7 @@ export function createJudge(options: JudgeOptions): Judge {
     states = new Map()
     delivered.clear()
     verified.clear()
+    next = 0
   }
 
   async function expired(gap: Gap, fromEpoch: string | undefined, from: number, toEpoch: string, to: number): Promise<void> {
@@ -165,6 +168,7 @@ export function createJudge(options: JudgeOptions): Judge {
     const state = JSON.parse(data) as State
     if (!selects(selectors, state.topic)) fail('A snapshot of a topic that nobody asked for')
     states.set(state.topic, state)
+    next = 0
   }
 
   async function idOnly({ id }: Block): Promise<void> {
@@ -227,8 +231,11 @@ export function createJudge(options: JudgeOptions): Judge {
   async function covered(upTo: number): Promise<void> {
     // What was held in an epoch that is over isn't known any more.
     const isOver = epoch !== store.epoch
-    for (const one of inEpoch(selectors)) {
-      if (one.seq > upTo) break
+    const record = store.epochs[indexOf(epoch)]?.items ?? []
+    for (; next < upTo && next < record.length; next++) {
+      // Dense: the item with `seq` is the one at `seq - 1`.
+      const one = record[next] as StoredItem
+      if (!selects(selectors, one.topic)) continue
       // A snapshot speaks for all that was before, too.
       if (verified.has(one.seq) || one.seq <= (states.has(one.topic) ? 0 : start)) continue
       const state = states.get(one.topic)

@@ -54,7 +54,7 @@ describe('whatever happens, a reader has everything, or is told', () => {
     ['with snapshots', settings({ snapshots: 'plain' }), fc.oneof({ weight: 30, arbitrary: op }, { weight: 1, arbitrary: reset }), 100],
     ['with snapshots that name their position', settings({ snapshots: 'with ids' }), op, 100],
   ]
-  test.each(rows)('%s', async (_, setting, op, runs) => {
+  test.each(rows)('%s', { timeout: 60_000 * TIMES }, async (_, setting, op, runs) => {
     let gaps = 0
     let items = 0
     await fc.assert(
@@ -63,7 +63,7 @@ describe('whatever happens, a reader has everything, or is told', () => {
         gaps += seen.gaps
         items += seen.items
       }),
-      { numRuns: runs * TIMES, ...(process.env['SEED'] && { seed: Number(process.env['SEED']) }) },
+      { numRuns: runs * TIMES, interruptAfterTimeLimit: 30_000 * TIMES, ...(process.env['SEED'] && { seed: Number(process.env['SEED']) }) },
     )
     // A judge that has seen nothing must not pass.
     expect(items).toBeGreaterThan(runs)
