@@ -153,8 +153,22 @@ describe('chunks', () => {
 
   // As a chunk that is one item: the parser has a way of its own with these.
   test.each([
-    ...['data: a\n\n', 'data:a\n\n', 'data:  a\n\n', 'data: \n\n', 'data:\n\n', 'data\n\n', 'datas: a\n\n', 'data a\n\n', 'Data: a\n\n'],
-    ...['data: a\r\n\n', 'data: a\rdata: b\n\n', 'data: a\n\r', 'data: a\n', 'data: a\nx', 'data: a\ndata: b\n\n', 'data: é\n\n'],
+    'data: a\n\n',
+    'data:a\n\n',
+    'data:  a\n\n',
+    'data: \n\n',
+    'data:\n\n',
+    'data\n\n',
+    'datas: a\n\n',
+    'data a\n\n',
+    'Data: a\n\n',
+    'data: a\r\n\n',
+    'data: a\rdata: b\n\n',
+    'data: a\n\r',
+    'data: a\n',
+    'data: a\nx',
+    'data: a\ndata: b\n\n',
+    'data: é\n\n',
   ])('%j alone after whole items is read as the standard says', (chunk) => {
     for (const before of ['data: 0\n\n', 'id: 1\ndata: 0\n\n', 'data: 0\n']) {
       const chunks = [before, chunk, '\ndata: c\n\n']
