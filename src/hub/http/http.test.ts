@@ -234,6 +234,7 @@ describe('POST /topics/{topic}', () => {
     ['another port', { origin: 'http://hub.test:8080' }, undefined, 403],
     ['a sandboxed page', { origin: 'null' }, undefined, 403],
     ['another site that hides its origin', { 'sec-fetch-site': 'cross-site' }, undefined, 403],
+    ['another host of the same site', { 'sec-fetch-site': 'same-site' }, undefined, 403],
     ['another site that is allowed', { origin: 'https://shop.test', 'sec-fetch-site': 'cross-site' }, { origin: 'https://shop.test' }, 201],
     ['another site than that', { origin: 'https://evil.test' }, { origin: 'https://shop.test' }, 403],
     ['cookies without `credentials`', { origin: 'https://shop.test', cookie: 'a=b' }, { origin: '*' }, 403],
