@@ -299,6 +299,24 @@ describe('a hub behind nodeHandler', () => {
     expect(fetched).not.toHaveBeenCalled()
   })
 
+  test('a client that leaves in the middle of its body is no failure of the server', async () => {
+    const onError = vi.fn<(error: unknown) => void>()
+    const hub = createHub({ authorize: () => ({ write: all }), onError })
+    onTestFinished(() => hub.close())
+    let done = 0
+    const handler = nodeHandler(hub)
+    const { port } = await serve((req, res) => void handler(req, res).then(() => done++))
+    for (const end of ['destroy', 'resetAndDestroy'] as const) {
+      const client = await raw(port)
+      client.send('POST /topics/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhello')
+      await sleep(30)
+      client.socket[end]()
+    }
+    await when(() => done === 2)
+    expect(onError).not.toHaveBeenCalled()
+    expect(hub.stats().published).toBe(0)
+  })
+
   test('refuses a body that is too large while it comes', async () => {
     const hub = createHub({ authorize: () => ({ write: all }), limits: { itemBytes: 1000 } })
     onTestFinished(() => hub.close())
