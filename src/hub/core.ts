@@ -2,6 +2,7 @@ import type { Engine } from '../engines/engine.js'
 import type { Turns } from '../util/turns.js'
 import type { FanOut } from './fanout.js'
 import type { Frame } from './frame.js'
+import type { Laggards } from './laggards.js'
 import type { Pages } from './pages.js'
 import type { Reader } from './reader.js'
 import type { Ring } from './ring.js'
@@ -18,6 +19,12 @@ export interface Core {
   readonly snapshots: Snapshots
   readonly turns: Turns
   readonly readers: Set<Reader>
+  readonly laggards: Laggards
+  readonly whenSlow: 'replay' | 'latest' | 'disconnect'
+  /** Who is further behind, in bytes, is told of a gap, or disconnected. */
+  readonly maxLag: number
+  /** What an item is the newest value of. */
+  keyOf(frame: Frame): string
   readonly counts: { published: number; delivered: number; gaps: number }
   /** The snapshot of a topic's settings. */
   snapshotOf(topic: string): Snapshot<unknown> | undefined

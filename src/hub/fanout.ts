@@ -17,7 +17,7 @@ export interface Live {
   /** Writes what is its own. False: it lags. */
   writeOwn(frames: readonly Frame[], through: number): boolean
   /** It is no longer live, and reads on from its cursor by itself, when it takes more. */
-  fallBack(lags: boolean): void
+  fallBack(lagsWith?: Batch): void
 }
 
 /** The readers of one set of topics. */
@@ -34,6 +34,8 @@ export interface Group {
   lastSeq: number
   /** How many flushes there were. */
   flushes: number
+  /** How many bytes have been settled of it. */
+  bytes: number
   holes: number
   readonly solos: Set<Live>
   /** What has come since the last flush. */
@@ -112,6 +114,7 @@ export function createFanOut(
         cursors: [],
         lastSeq: 0,
         flushes: 0,
+        bytes: 0,
         holes: 0,
         solos: new Set(),
         pending: [],
@@ -166,6 +169,7 @@ export function createFanOut(
   }
 
   function add(group: Group, frame: Frame): void {
+    group.bytes += frame.size
     if (group.members.length === 0 && group.solos.size === 0) return
     if (group.pending.length === 0) dirty.push(group)
     group.pending.push(frame)
@@ -233,7 +237,7 @@ export function createFanOut(
     const reader = group.members[slot]
     if (!reader) return
     leave(reader)
-    reader.fallBack(true)
+    reader.fallBack(batch)
   }
 
   /** What a reader gets that has some of it already, or that leaves some of it out. */
@@ -249,7 +253,7 @@ export function createFanOut(
     if (reader.slot >= 0) group.cursors[reader.slot] = through
     if (takesMore) return
     leave(reader)
-    reader.fallBack(true)
+    reader.fallBack(batch)
   }
 
   function isCurrent({ group }: Live): boolean {
@@ -272,7 +276,7 @@ export function createFanOut(
           if (!reader) continue
           leave(reader)
           if (isCurrentGroup) reader.cursor = settled
-          reader.fallBack(false)
+          reader.fallBack()
         }
       }
       dirty = []

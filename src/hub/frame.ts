@@ -71,6 +71,8 @@ export class Batch implements Chunk {
   readonly frames: readonly Frame[]
   /** How many of them dispatch something. */
   readonly items: number
+  /** About what they hold in memory. */
+  readonly size: number
   readonly #idOf: (seq: number) => string
   #whole: Uint8Array | undefined
   #start = 0
@@ -79,6 +81,7 @@ export class Batch implements Chunk {
   constructor(frames: readonly Frame[], idOf: (seq: number) => string) {
     this.frames = frames
     this.items = frames.reduce((count, { fields }) => (fields ? count + 1 : count), 0)
+    this.size = frames.reduce((size, frame) => size + frame.size, 0)
     this.#idOf = idOf
   }
 

@@ -1,36 +1,26 @@
 import { memoryEngine } from '../engines/memory.js'
 import { SseError } from '../errors.js'
 import type { Events, Gap, ItemOf } from '../protocol/events.js'
-import { mustBe, show } from '../protocol/fields.js'
-import type { Opt, SseItem } from '../protocol/item.js'
-import { checkTopic, selectorsOf, type Topics } from '../protocol/topic.js'
+import { mustBe } from '../protocol/fields.js'
+import type { SseItem } from '../protocol/item.js'
+import { selectorsOf, type Topics } from '../protocol/topic.js'
 import type { Answerer } from '../respond/answer.js'
-import { byteLength } from '../util/text.js'
 import { createTurns } from '../util/turns.js'
-import { later } from '../util/wait.js'
 import type { Core } from './core.js'
 import { formatCursor } from './cursor.js'
 import { createFanOut } from './fanout.js'
-import { toFields, type Fields } from './fields.js'
 import { createAnswer, toResponse } from './http/http.js'
 import { interestOf } from './interest.js'
 import { itemsOf } from './items.js'
-import { checkNumber, DEFAULT_HISTORY, settingsByTopic, type HubOptions } from './options.js'
+import { createLaggards } from './laggards.js'
+import { checkNumber, settingsByTopic, type HubOptions } from './options.js'
 import { createPages } from './pages.js'
+import { createPublisher, type PublishOptions } from './publish.js'
 import type { Reader, ReaderOptions } from './reader.js'
 import { createRing } from './ring.js'
 import { createSnapshots } from './snapshots.js'
 import { createSubscription, type SubscribeOptions, type Subscription } from './subscription.js'
 import { createTail } from './tail.js'
-
-export interface PublishOptions extends Opt<{
-  /** The event type of data that is no item. */
-  event: string
-  /** The same key again, with the same data, publishes nothing and gives the first one's id. Scoped by topic. */
-  idempotencyKey: string
-  /** Engines that can: written with the caller's own transaction, then `id` is null. */
-  transaction: unknown
-}> {}
 
 export interface Stats {
   /** Readers of this process. */
@@ -70,13 +60,17 @@ export interface Hub<D = unknown, I = SseItem<string>> {
    */
   fetch(request: Request): Promise<Response>
   stats(): Stats
+  /** Ends all subscriptions of a principal; nothing published after it reaches them. */
+  revoke(principal: string): void
   /** Ends all subscriptions and closes the engine. */
   close(): Promise<void>
 }
 
+const SLOW = ['replay', 'latest', 'disconnect']
 const RING_BYTES = 8 * 2 ** 20
 const LAGGARDS_SLICE = 4
-const KEY = /^[\x20-\x7e]{1,255}$/
+// What readers that have stalled may hold together.
+const STALLED_BYTES = 64 * 2 ** 20
 
 /** Topics with history, for any number of readers: see docs/hub.md. @throws {TypeError} for an option of the wrong type. */
 export function createHub<O, N>(
@@ -85,9 +79,11 @@ export function createHub<O, N>(
 export function createHub(options?: HubOptions<unknown, SseItem<string>> & { events?: undefined }): Hub
 // oxlint-disable-next-line typescript/no-explicit-any -- it stands for both
 export function createHub(options: HubOptions<any, any> & { events?: object | undefined } = {}): Hub<any, any> {
-  const { engine = memoryEngine(), publishTimeout = 10_000, limits = {}, onError = console.error, events } = options
-  const { itemBytes = 2 ** 20 } = limits
-  for (const [name, value] of Object.entries({ publishTimeout, ...limits })) checkNumber(name, value)
+  const { engine = memoryEngine(), onError = console.error, events, whenSlow = 'replay', stallTimeout = 30_000, maxAge } = options
+  // Everybody else is told of what is behind a gap, or reads it.
+  const { maxLag = whenSlow === 'disconnect' ? 2 ** 20 : Infinity, publishTimeout, limits = {} } = options
+  for (const [name, value] of Object.entries({ publishTimeout, maxLag, stallTimeout, maxAge, ...limits })) checkNumber(name, value)
+  if (!SLOW.includes(whenSlow)) throw new TypeError(mustBe('whenSlow', SLOW.join(', '), whenSlow))
   const settingsOf = settingsByTopic(options.topics)
   const toItem = itemsOf(events)
   const idOf = (seq: number, scope = ''): string => formatCursor({ epoch: tail.epoch, seq, owed: false, scope })
@@ -98,15 +94,20 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   const fanOut = createFanOut(() => tail.settled, idOf, counts)
   const readers = new Set<Reader>()
   const tail = createTail(engine, ring, { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError })
+  const publisher = createPublisher({ engine, tail, settingsOf, toItem, counts, publishTimeout, itemBytes: limits.itemBytes, onError })
   const core: Core = {
     engine,
     tail,
     ring,
     pages: createPages(engine, () => tail.settled),
     fanOut,
-    snapshots: createSnapshots(() => tail, fieldsOf),
+    snapshots: createSnapshots(() => tail, publisher.fieldsOf),
     turns: createTurns(LAGGARDS_SLICE),
     readers,
+    laggards: createLaggards({ stallTimeout, budget: STALLED_BYTES, maxLag: whenSlow === 'disconnect' ? maxLag : Infinity }),
+    whenSlow,
+    maxLag,
+    keyOf: ({ topic, fields }) => publisher.keyOf(topic, fields ?? { data: '' }),
     counts,
     snapshotOf: (topic) => settingsOf(topic).snapshot,
     hasSnapshots: Object.values(options.topics ?? {}).some(({ snapshot }) => snapshot !== undefined),
@@ -116,43 +117,8 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     },
   }
 
-  function fieldsOf(data: unknown, event?: string): Fields {
-    const fields = toFields(data, event)
-    if (events) toItem.check(data, fields)
-    const bytes = byteLength(fields.data)
-    if (bytes <= itemBytes) return fields
-    throw new SseError('SSE_INVALID_DATA', `\`data\` has ${bytes} bytes, \`limits.itemBytes\` is ${itemBytes}: publish less, or raise it`)
-  }
-
-  async function publish(
-    topic: string,
-    data: unknown,
-    { event, idempotencyKey, transaction }: PublishOptions = {},
-  ): Promise<{ id: string | null }> {
-    checkTopic(topic)
-    const { id, ...fields } = fieldsOf(data, event)
-    if (id !== undefined) {
-      throw new SseError('SSE_INVALID_FIELD', 'The hub gives each item its `id`: leave it out, and say `idempotencyKey` for safe repeats')
-    }
-    if (idempotencyKey !== undefined && !(typeof idempotencyKey === 'string' && KEY.test(idempotencyKey))) {
-      throw new SseError('SSE_INVALID_FIELD', mustBe('idempotencyKey', '1 to 255 printable ASCII characters', idempotencyKey))
-    }
-    if (closed) throw new SseError('SSE_CLOSED', 'The hub is closed')
-    const history = { ...DEFAULT_HISTORY, ...settingsOf(topic).history }
-    // In the order of the calls: those that come before the engine is open wait in a row.
-    const appended = tail.isOpen
-      ? engine.append(topic, fields, { history, idempotencyKey, transaction })
-      : tail.ready.then(() => engine.append(topic, fields, { history, idempotencyKey, transaction }))
-    const position = await within(appended, publishTimeout)
-    counts.published++
-    if (!position) return { id: null }
-    // Stored in an epoch that this node hasn't heard of.
-    if (position.epoch !== tail.epoch) tail.advance().catch(onError)
-    return { id: formatCursor({ ...position, owed: false, scope: '' }) }
-  }
-
   const hub: Hub<unknown, unknown> & Answerer = {
-    publish,
+    publish: publisher.publish,
     subscribe(topics, options = {}) {
       const interest = interestOf(selectorsOf(topics))
       checkSubscription(options)
@@ -166,10 +132,15 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     fetch: (request) => toResponse(answer(request), request),
     '~answer': (request) => answer(request),
     stats: () => ({ connections: readers.size, topics: ring.topics, ...counts }),
+    revoke(principal) {
+      for (const reader of readers) if (reader.options.principal === principal) reader.end()
+    },
     async close() {
       if (closed) return
       closed = true
+      await publisher.close()
       tail.close()
+      core.laggards.close()
       for (const reader of readers) reader.end()
       await engine.close()
     },
@@ -190,23 +161,4 @@ function checkSubscription(options: SubscribeOptions<unknown, unknown>): void {
     throw new TypeError(mustBe('expiresAt', 'a Date', expiresAt))
   if (signal !== undefined && typeof (signal as { aborted?: unknown }).aborted !== 'boolean')
     throw new TypeError(mustBe('signal', 'an AbortSignal', signal))
-}
-
-async function within<T>(work: Promise<T>, time: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = later(() => {
-      reject(
-        new SseError(
-          'SSE_ENGINE',
-          `The store didn't answer within \`publishTimeout\` (${show(time)} ms): the item may be stored; repeat with an \`idempotencyKey\``,
-        ),
-      )
-    }, time)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

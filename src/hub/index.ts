@@ -1,5 +1,6 @@
 export { createHub } from './hub.js'
-export type { Hub, PublishOptions, Stats } from './hub.js'
+export type { Hub, Stats } from './hub.js'
+export type { PublishOptions } from './publish.js'
 export { pattern } from '../protocol/topic.js'
 export type { Pattern, Topics } from '../protocol/topic.js'
 export type { Grant, HubOptions, Limits, TopicSettings } from './options.js'

@@ -12,14 +12,19 @@ export interface FramePage {
   readonly trimmed: number
 }
 
+interface Loaded extends FramePage {
+  /** About what it holds in memory. */
+  readonly size: number
+}
+
 interface Entry {
   readonly epoch: string
   readonly after: number
   /** What was settled when it was asked for, and when that was. */
   readonly settled: number
   readonly at: number
-  readonly page: Promise<FramePage>
-  loaded: FramePage | undefined
+  readonly page: Promise<Loaded>
+  loaded: Loaded | undefined
 }
 
 export interface Pages {
@@ -38,8 +43,8 @@ const BYTES = 64 * 1024
 // Readers that are a little apart read the same page: it begins at a multiple of this.
 const GRAIN = 128
 const READS_AT_ONCE = 4
-// How many pages are kept for those who come after.
-const KEPT = 64
+// How many bytes of pages are kept for those who come after.
+const KEPT = 4 * 2 ** 20
 // Ages expire without anything being published: a page is fresh for so many milliseconds.
 const FRESH = 20
 
@@ -49,21 +54,24 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
   const entries = new Map<string, Entry[]>()
   const order: { readonly key: string; readonly entry: Entry }[] = []
   const waiting: (() => void)[] = []
+  let kept = 0
   let reading = 0
 
   async function read(interest: Interest, epoch: string, after: number, fresh = false): Promise<FramePage> {
-    const known = find(interest.key, epoch, after, fresh)
-    const page = await (known ?? load(interest, epoch, after - (after % GRAIN)))
-    // One with large items may end before the position that it was begun for, or that somebody hoped to find in it.
-    return page.through > after ? page : load(interest, epoch, after)
+    const aligned = after - (after % GRAIN)
+    const page = await (find(interest.key, epoch, after, aligned, fresh) ?? load(interest, epoch, aligned))
+    if (page.through > after) return page
+    // With large items it has ended before the position that it was hoped to go beyond.
+    return find(interest.key, epoch, after, after, fresh) ?? load(interest, epoch, after)
   }
 
-  function find(key: string, epoch: string, after: number, fresh: boolean): Promise<FramePage> | undefined {
+  /** A page that has what comes after a position, or one under way that begins not before `from`. */
+  function find(key: string, epoch: string, after: number, from: number, fresh: boolean): Promise<FramePage> | undefined {
     const settled = fresh ? settledNow() : 0
     const since = fresh ? performance.now() - FRESH : 0
-    return entries
-      .get(key)
-      ?.findLast((entry) => entry.epoch === epoch && isFor(entry, after) && entry.settled >= settled && entry.at >= since)?.page
+    const isFor = ({ after: start, loaded }: Entry): boolean => start <= after && (loaded ? after < loaded.through : start >= from)
+    return entries.get(key)?.findLast((entry) => entry.epoch === epoch && isFor(entry) && entry.settled >= settled && entry.at >= since)
+      ?.page
   }
 
   function load(interest: Interest, epoch: string, after: number): Promise<FramePage> {
@@ -80,10 +88,11 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
     list.push(entry)
     entries.set(key, list)
     order.push({ key, entry })
-    if (order.length > KEPT) forget(order[0] as (typeof order)[number])
     entry.page.then(
       (page) => {
         entry.loaded = page
+        kept += page.size
+        for (let oldest = order[0]; kept > KEPT && oldest && oldest.entry !== entry; oldest = order[0]) forget(oldest)
         // Of no use to anybody, and whoever asks again must not get it again.
         if (page.epoch !== epoch) forget({ key, entry })
       },
@@ -92,14 +101,18 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
     return entry.page
   }
 
-  async function fetchPage(selectors: Interest['selectors'], after: number): Promise<FramePage> {
+  async function fetchPage(selectors: Interest['selectors'], after: number): Promise<Loaded> {
     const page = await engine.read(selectors, after, { limit: LIMIT, bytes: BYTES })
-    return { epoch: page.epoch, through: page.through, frames: page.items.map(frameOf), trimmed: lostBefore(page, after) }
+    const frames = page.items.map(frameOf)
+    const size = frames.reduce((sum, frame) => sum + frame.size, 0)
+    return { epoch: page.epoch, through: page.through, frames, trimmed: lostBefore(page, after), size }
   }
 
   function forget({ key, entry }: { readonly key: string; readonly entry: Entry }): void {
     const at = order.findIndex((one) => one.entry === entry)
-    if (at >= 0) order.splice(at, 1)
+    if (at < 0) return
+    order.splice(at, 1)
+    kept -= entry.loaded?.size ?? 0
     const left = (entries.get(key) ?? []).filter((one) => one !== entry)
     if (left.length > 0) entries.set(key, left)
     else entries.delete(key)
@@ -117,9 +130,4 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
   }
 
   return { read }
-}
-
-/** Whether a page has what comes after a position; one under way is hoped to. */
-function isFor({ after: start, loaded }: Entry, after: number): boolean {
-  return start <= after && (loaded ? after < loaded.through : after - start < GRAIN)
 }

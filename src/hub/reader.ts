@@ -9,7 +9,10 @@ import { formatCursor, parseCursor } from './cursor.js'
 import type { Group, Live } from './fanout.js'
 import { Batch, idFrame, looseFrame, quietFrame, type Frame } from './frame.js'
 import { interestOf, type Interest } from './interest.js'
+import type { Laggard } from './laggards.js'
+import { newestOf } from './newest.js'
 import type { FramePage } from './pages.js'
+import type { Found } from './ring.js'
 import type { Snapshot, Taken } from './snapshots.js'
 
 /** What one reader asked for. */
@@ -39,7 +42,7 @@ const QUIET = 4
  *
  * A class, because there are tens of thousands of them, most of them idle.
  */
-export class Reader implements Feed, Live {
+export class Reader implements Feed, Live, Laggard {
   cursor = 0
   slot = -1
   isSolo: boolean
@@ -51,6 +54,7 @@ export class Reader implements Feed, Live {
   #sink: FeedWrite | undefined
   #end: (() => void) | undefined
   #fail: ((error: unknown) => void) | undefined
+  #drop: (() => void) | undefined
   #alive: KeepAlive | undefined
   /** How many batches were written, and how many when the silence was last looked at. */
   #written = 0
@@ -62,6 +66,8 @@ export class Reader implements Feed, Live {
   #idAt = -1
   #isLive = false
   #lags = false
+  /** What its group had had when it was live; -1 while it is, or hasn't been yet. */
+  #liveAt = -1
   /** Something is being read or told that must come before anything else. */
   #busy = false
   /** When the cursor has come so far, it is told: after a gap or a snapshot. */
@@ -70,6 +76,8 @@ export class Reader implements Feed, Live {
   #told: Map<string, number> | undefined
   /** What a topic's snapshot has in it already. */
   #skip: Map<string, number> | undefined
+  /** Read from the log, and not yet taken. */
+  #page: Found | undefined
   #wake: (() => void) | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #offSignal: (() => void) | undefined
@@ -87,12 +95,13 @@ export class Reader implements Feed, Live {
     return this.group.interest
   }
 
-  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number): true {
+  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number, drop?: () => void): true {
     if (this.#end) this.#drained()
     else {
       this.#sink = write
       this.#end = end
       this.#fail = fail
+      this.#drop = drop
       this.#start()
       if (!this.#hasLeft && silence > 0) this.#alive = keepAlive(silence / QUIET, () => this.#listen())
     }
@@ -119,6 +128,7 @@ export class Reader implements Feed, Live {
   #drained(): void {
     if (!this.#lags) return
     this.#lags = false
+    this.#core.laggards.remove(this)
     this.#wake?.()
     this.#goOn()
   }
@@ -138,6 +148,17 @@ export class Reader implements Feed, Live {
     else this.#write([quietFrame()])
   }
 
+  get behind(): number {
+    return this.#liveAt < 0 ? 0 : this.group.bytes - this.#liveAt
+  }
+
+  /** Gives its connection up; the client comes back with its cursor. */
+  drop(): void {
+    const drop = this.#drop
+    this.return()
+    drop?.()
+  }
+
   /** Ends it from the hub's side. */
   end(): void {
     const end = this.#sink && this.#end
@@ -148,7 +169,8 @@ export class Reader implements Feed, Live {
   return(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    const { readers, fanOut } = this.#core
+    const { readers, fanOut, laggards } = this.#core
+    laggards.remove(this)
     clearTimeout(this.#timer)
     this.#alive?.stop()
     this.#offSignal?.()
@@ -230,14 +252,19 @@ export class Reader implements Feed, Live {
 
   turn(): void {
     if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
-    const { tail, ring } = this.#core
+    const { tail, ring, maxLag, whenSlow } = this.#core
     if (this.#epoch !== tail.epoch) {
       const from = this.idOf(this.cursor)
       return this.#attend(() => this.#restart('epoch', from))
     }
-    if (this.cursor < ring.start) return this.#attend(() => this.#readLog())
-    const { frames, through } = ring.read(this.#interest, this.cursor, tail.settled, PAGE)
-    this.#take(frames, through)
+    const page = this.#page
+    this.#page = undefined
+    if (this.behind > maxLag) return whenSlow === 'disconnect' ? this.drop() : this.#attend(() => this.#leaveOut())
+    if (!page && this.cursor < ring.start) return this.#attend(() => this.#readLog())
+    const isLatest = this.#isHeldToLatest
+    const { frames, through } = page ?? ring.read(this.#interest, this.cursor, tail.settled, isLatest ? Infinity : PAGE)
+    if (isLatest) this.#takeLatest(frames, through)
+    else this.#take(frames, through)
     this.#goOn()
   }
 
@@ -251,6 +278,7 @@ export class Reader implements Feed, Live {
       // A gap or a snapshot may be ahead of this node: where it ends is still to be told.
       this.isSolo = filter !== undefined || until !== undefined || this.#skip !== undefined || this.#tellAt !== NEVER
       this.#isLive = true
+      this.#liveAt = -1
       fanOut.join(this)
     } else turns.add(this)
   }
@@ -267,6 +295,29 @@ export class Reader implements Feed, Live {
     )
   }
 
+  /** It is too far behind: goes on from now, and says so. */
+  async #leaveOut(): Promise<void> {
+    const from = this.#idNow()
+    const { selectors } = this.#interest
+    this.#liveAt = -1
+    this.cursor = this.#core.tail.settled
+    await this.#tellGap(selectors, 'dropped', from, this.cursor)
+    await this.#sendSnapshots(await this.#topicsWithSnapshots(selectors), this.cursor)
+  }
+
+  get #isHeldToLatest(): boolean {
+    return this.#liveAt >= 0 && this.#core.whenSlow === 'latest'
+  }
+
+  /** The newest value of each key, about a page of them. */
+  #takeLatest(frames: readonly Frame[], through: number): void {
+    const newest = newestOf(frames, (frame) => this.#core.keyOf(frame))
+    let size = 0
+    const count = newest.findIndex((frame) => (size += frame.size) > PAGE)
+    if (count <= 0) return void this.#take(newest, through)
+    this.#take(newest.slice(0, count), (newest[count - 1] as Frame).seq)
+  }
+
   async #readLog(fresh = false): Promise<void> {
     const { pages, tail } = this.#core
     const { epoch, cursor } = { epoch: this.#epoch, cursor: this.cursor }
@@ -278,10 +329,9 @@ export class Reader implements Feed, Live {
     // Never back: what the store says may be of an earlier moment. Then it is asked again a little later.
     const end = Math.max(cursor, Math.min(page.through, tail.settled))
     if (end === cursor) await new Promise((resolve) => setTimeout(resolve, BEHIND))
-    this.#take(
-      page.frames.filter(({ seq }) => seq > cursor && seq <= end),
-      end,
-    )
+    const frames = page.frames.filter(({ seq }) => seq > cursor && seq <= end)
+    // In a turn of its own: thousands may have waited for this page.
+    this.#page = { frames, through: end }
   }
 
   /** Some of the topics no longer have all that comes after the cursor: tells of which, and gives what there is. */
@@ -338,11 +388,17 @@ export class Reader implements Feed, Live {
     return this.#take(frames, through)
   }
 
-  fallBack(lags: boolean): void {
+  fallBack(lagsWith?: Batch): void {
     this.#isLive = false
+    this.#liveAt = this.group.bytes
     this.#written++
-    if (lags) this.#lags = true
+    if (lagsWith) this.#lag(lagsWith)
     else this.#core.turns.add(this)
+  }
+
+  #lag(batch: Batch): void {
+    this.#lags = true
+    if (this.#drop) this.#core.laggards.add(this, batch)
   }
 
   /** What of these the reader wants, and whether the last of them is its last. */
@@ -377,7 +433,7 @@ export class Reader implements Feed, Live {
     if (last > 0) this.#idAt = last
     this.#core.counts.delivered += batch.items
     this.#written++
-    if (!this.#sink(batch)) this.#lags = true
+    if (!this.#sink(batch)) this.#lag(batch)
     return !this.#lags
   }
 

@@ -99,12 +99,18 @@ function iterate<I>(
     }
   }
 
-  // Calls are answered one after the other, as a generator's would be; return() cuts in.
-  let turn: Promise<unknown> = Promise.resolve()
+  // Calls are answered one after the other, as a generator's would be; return() cuts in. The first begins at once: what is published
+  // after it was called, it gets.
+  let turn: Promise<unknown> | undefined
   return {
     next() {
-      const result = turn.then(next)
-      turn = result.catch(() => {})
+      const result = turn ? turn.then(next) : next()
+      const settled = result
+        .catch(() => {})
+        .then(() => {
+          if (turn === settled) turn = undefined
+        })
+      turn = settled
       return result
     },
     return() {

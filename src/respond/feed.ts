@@ -17,9 +17,10 @@ export interface Feed {
    * @param end It is over.
    * @param fail It has failed: the stream ends, and the error is reported.
    * @param silence After so many milliseconds without a write it sends something all the same; 0 is never.
+   * @param drop The connection is to be given up, whatever it still has to take. A loop has none, and all the time in the world.
    * @returns true, so that one call both asks for a feed and pulls it.
    */
-  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number): true
+  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number, drop?: () => void): true
   /** Lets go of everything. */
   return(): void
 }

@@ -64,7 +64,7 @@ export function sendSse<T, R extends NodeRequest>(
       if (isFed) head.headers.set('connection', 'close')
       writeHead(req, res, head)
       if (!head.stream) return void res.end(head.body ?? '')
-      stream.begin({ write, feed: writer.feed, end })
+      stream.begin({ write, feed: writer.feed, end, drop: () => res.destroy() })
     }
 
     function write(text: string): void {

@@ -57,6 +57,7 @@ function bodyOf(stream: EventStream<Request>): ReadableStream<Uint8Array> {
           },
           feed: ({ bytes }) => put(bytes),
           end: () => controller.close(),
+          drop: () => controller.error(),
         })
       },
       pull: () =>

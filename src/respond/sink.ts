@@ -6,4 +6,6 @@ export interface Sink {
   /** Takes the chunks of a feed, which knows itself when to wait. */
   readonly feed: FeedWrite
   end(): void
+  /** Gives the connection up, whatever it still has to take. */
+  drop(): void
 }

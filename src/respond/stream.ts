@@ -67,7 +67,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   }
 
   function pullFeed(): true | undefined {
-    return puller?.pull?.((sink as Sink).feed, finish, fail, silence)
+    return puller?.pull?.((sink as Sink).feed, finish, fail, silence, (sink as Sink).drop)
   }
 
   /** Ends the stream from this side. */

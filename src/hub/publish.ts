@@ -1,0 +1,136 @@
+import type { Appended, Engine, StoredItem } from '../engines/engine.js'
+import { SseError } from '../errors.js'
+import { mustBe } from '../protocol/fields.js'
+import type { Opt } from '../protocol/item.js'
+import { checkTopic } from '../protocol/topic.js'
+import { byteLength } from '../util/text.js'
+import { later } from '../util/wait.js'
+import { createConflation } from './conflate.js'
+import { formatCursor } from './cursor.js'
+import { toFields, type Fields } from './fields.js'
+import { looseFrame } from './frame.js'
+import type { ToItem } from './items.js'
+import { DEFAULT_HISTORY, type SettingsOf } from './options.js'
+import type { Tail } from './tail.js'
+
+export interface PublishOptions extends Opt<{
+  /** The event type of data that is no item. */
+  event: string
+  /** The same key again, with the same data, publishes nothing and gives the first one's id. Scoped by topic. */
+  idempotencyKey: string
+  /** Engines that can: written with the caller's own transaction, then `id` is null. */
+  transaction: unknown
+}> {}
+
+export interface Published {
+  readonly id: string | null
+}
+
+export interface Publisher {
+  publish(topic: string, data: unknown, options?: PublishOptions): Promise<Published>
+  /** What would be stored of data. @throws {SseError} SSE_INVALID_FIELD, SSE_INVALID_DATA. */
+  fieldsOf(data: unknown, event?: string): Fields
+  /** What an item is the newest value of: its topic, or a key of it. */
+  keyOf(topic: string, fields: StoredItem['fields']): string
+  /** Stores what is held back, and takes no more. */
+  close(): Promise<void>
+}
+
+export interface PublisherOptions {
+  readonly engine: Engine
+  readonly tail: Tail
+  readonly settingsOf: SettingsOf
+  readonly toItem: ToItem
+  readonly counts: { published: number }
+  readonly publishTimeout: number | undefined
+  readonly itemBytes: number | undefined
+  readonly onError: (error: unknown) => void
+}
+
+const KEY = /^[\x20-\x7e]{1,255}$/
+const INTERVAL = 100
+
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { engine, tail, settingsOf, toItem, counts, publishTimeout = 10_000, itemBytes = 2 ** 20, onError } = options
+  const conflation = createConflation<Appended | null>()
+  let closed = false
+
+  function fieldsOf(data: unknown, event?: string): Fields {
+    const fields = toFields(data, event)
+    toItem.check(data, fields)
+    const bytes = byteLength(fields.data)
+    if (bytes <= itemBytes) return fields
+    throw new SseError('SSE_INVALID_DATA', `\`data\` has ${bytes} bytes, \`limits.itemBytes\` is ${itemBytes}: publish less, or raise it`)
+  }
+
+  function keyOf(topic: string, fields: StoredItem['fields']): string {
+    const { conflate } = settingsOf(topic)
+    const item = conflate && toItem(looseFrame(topic, fields), undefined)
+    return item === undefined ? topic : `${topic}\n${(conflate as { key: (item: unknown) => string }).key(item)}`
+  }
+
+  async function publish(topic: string, data: unknown, { event, ...options }: PublishOptions = {}): Promise<Published> {
+    checkTopic(topic)
+    const { id, ...fields } = fieldsOf(data, event)
+    if (id !== undefined) {
+      throw new SseError('SSE_INVALID_FIELD', 'The hub gives each item its `id`: leave it out, and say `idempotencyKey` for safe repeats')
+    }
+    const { idempotencyKey } = options
+    if (idempotencyKey !== undefined && !(typeof idempotencyKey === 'string' && KEY.test(idempotencyKey))) {
+      throw new SseError('SSE_INVALID_FIELD', mustBe('idempotencyKey', '1 to 255 printable ASCII characters', idempotencyKey))
+    }
+    if (closed) throw new SseError('SSE_CLOSED', 'The hub is closed')
+    const position = await put(topic, fields, options)
+    counts.published++
+    if (!position) return { id: null }
+    // Stored in an epoch that this node hasn't heard of.
+    if (position.epoch !== tail.epoch) tail.advance().catch(onError)
+    return { id: formatCursor({ ...position, owed: false, scope: '' }) }
+  }
+
+  async function put(topic: string, fields: StoredItem['fields'], options: PublishOptions): Promise<Appended | null> {
+    const { conflate, history } = settingsOf(topic)
+    const store = (): Promise<Appended | null> => {
+      const append = (): Promise<Appended | null> =>
+        engine.append(topic, fields, { history: { ...DEFAULT_HISTORY, ...history }, ...options })
+      // In the order of the calls: those that come before the engine is open wait in a row.
+      return within(tail.isOpen ? append() : tail.ready.then(append), publishTimeout)
+    }
+    if (!conflate) return store()
+    const key = keyOf(topic, fields)
+    if (options.idempotencyKey === undefined && options.transaction === undefined)
+      return conflation.publish(key, conflate.interval ?? INTERVAL, store)
+    // It must not be superseded, or its repeat would be a new item; and what is held was published before it.
+    void conflation.flush(key)
+    return store()
+  }
+
+  return {
+    publish,
+    fieldsOf,
+    keyOf,
+    close() {
+      closed = true
+      return conflation.flush()
+    },
+  }
+}
+
+async function within<T>(work: Promise<T>, time: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = later(() => {
+      reject(
+        new SseError(
+          'SSE_ENGINE',
+          `The store didn't answer within \`publishTimeout\` (${time} ms): the item may be stored; repeat with an \`idempotencyKey\``,
+        ),
+      )
+    }, time)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
