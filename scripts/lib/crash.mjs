@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -24,6 +24,8 @@ const CATCH_UP = 30_000
 export async function crash({ rounds = 3, gapRounds = 1, clients = 20, onRound = () => {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'server-sent-crash-'))
   const stopped = new AbortController()
+  // One signal for all readers is no leak to warn of.
+  setMaxListeners(0, stopped.signal)
   const summary = {
     rounds,
     gapRounds,

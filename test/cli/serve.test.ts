@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'server-sent/client'
 import { collect } from 'server-sent/testing'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { sleep, when } from '../helpers/servers.js'
 import { tls } from '../helpers/tls.js'
 import { runToEnd, start, startServer } from './process.js'
@@ -91,8 +91,7 @@ describe('serve', () => {
   })
 
   test('a history on disk outlives it; the next one goes on where it was', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'server-sent-cli-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const folder = temporary()
     const flags = ['--engine', `disk:${folder}`, '--history-size', '2']
     const first = await startServer(...flags)
     const ids: string[] = []
@@ -219,6 +218,7 @@ describe('tail and publish', () => {
   })
 
   test('tail goes on after an id, sends headers, and comes back after the server has been away', async () => {
+    const folder = temporary()
     const { url, signal, ended } = await startServer('--engine', `disk:${folder}`)
     const first = (await runToEnd(['publish', url, 'a', 'one'])).stdout.trim()
     await runToEnd(['publish', url, 'a', 'two'])
@@ -247,9 +247,6 @@ describe('tail and publish', () => {
     expect(await tail.ended).toBe(0)
     expect(tail.stdout()).toBe('1\n')
   })
-
-  const folder = mkdtempSync(join(tmpdir(), 'server-sent-cli-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
 })
 
 test('bench counts what it is sent', async () => {
@@ -263,8 +260,7 @@ test('bench counts what it is sent', async () => {
 
 describe('with TLS', () => {
   test('it speaks HTTP/2 and HTTP/1.1, and ends cleanly with both', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'server-sent-tls-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const folder = temporary()
     writeFileSync(join(folder, 'key.pem'), tls.key)
     writeFileSync(join(folder, 'cert.pem'), tls.cert)
     const server = await startServer('--tls-cert', join(folder, 'cert.pem'), '--tls-key', join(folder, 'key.pem'))
@@ -287,8 +283,7 @@ describe('with TLS', () => {
 })
 
 test('connect() follows a server that is restarted', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'server-sent-cli-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporary()
   const first = await startServer('--engine', `disk:${folder}`)
   const seen: string[] = []
   const stream = connect(`${first.url}/events?topic=a`, { reconnect: { min: 20, max: 100 } })
@@ -309,3 +304,10 @@ test('connect() follows a server that is restarted', async () => {
   stream.close()
   await loop
 })
+
+/** A folder that is gone with the test. */
+function temporary(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'server-sent-cli-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
