@@ -201,6 +201,47 @@ test('another engine on the store hears of items that are not kept, in order wit
   expect(told).toEqual(Array.from({ length: 60 }, (_, at) => `${at}`))
 })
 
+test('two engines that append and watch at once both hear of everything, in order', async () => {
+  const path = newFolder()
+  const engines = [await engineIn(path), await engineIn(path)]
+  const told: number[][] = [[], []]
+  engines.forEach((engine, index) =>
+    engine.watch(
+      (items) => void told[index]?.push(...items.map(({ seq }) => seq)),
+      () => {},
+    ),
+  )
+  await Promise.all(
+    engines.map(async (engine) => {
+      for (let at = 0; at < 150; at++) await engine.append('a', { data: `${at}` }, { history: {} })
+    }),
+  )
+  await until('both have heard of all', () => told.every((seqs) => seqs.length >= 300))
+  const all = Array.from({ length: 300 }, (_, at) => at + 1)
+  expect(told).toEqual([all, all])
+})
+
+test('items that are too old are not read, while they are still stored, nor when a longer age comes', async () => {
+  const engine = await engineIn(newFolder())
+  const topics = Array.from({ length: 100 }, (_, at) => `t/${at}`)
+  const append = (data: string, age: number, which: readonly string[]): Promise<unknown> =>
+    Promise.all(which.map((topic) => engine.append(topic, { data }, { history: { age } })))
+  const look = async (): Promise<unknown> => {
+    const { items, trimmed } = await engine.read([pattern('t/*')], 0, ALL)
+    return { seqs: items.map(({ seq }) => seq), trimmed }
+  }
+  const seqs = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+
+  await append('old', 600, topics)
+  expect(await look()).toEqual({ seqs: seqs(1, 100), trimmed: 0 })
+  await new Promise((resolve) => setTimeout(resolve, 650))
+  expect(await look()).toEqual({ seqs: [], trimmed: 100 })
+  await append('new', 60_000, topics.slice(0, 50))
+  expect(await look()).toEqual({ seqs: seqs(101, 150), trimmed: 100 })
+  await append('new', 90_000, topics)
+  expect(await look()).toEqual({ seqs: seqs(101, 250), trimmed: 100 })
+})
+
 test('a pattern over many topics finds its items, from anywhere, in pages of any size', async () => {
   const engine = await engineIn(newFolder())
   const topics = Array.from({ length: 200 }, (_, at) => `${at % 2 ? 'odd' : 'even'}/${at}`)

@@ -39,13 +39,16 @@ export function write(store: Store, drafts: readonly Draft[], window: number): B
   const keys = createKeys(store, now, window)
   const written = new Map<string, Written>()
   const items: StoredItem[] = []
+  const changes: Change[] = []
 
   const outcomes = drafts.map((draft): Appended | SseError => {
     const known = keys.find(draft)
     if (known) return 'seq' in known ? { epoch, seq: known.seq, prev: known.prev } : known
     const { topic, added } = writtenTo(draft.topic)
-    const item: StoredItem = { seq: ++head, prev: topic.head, topic: draft.topic, fields: draft.fields, at: now }
     const { size = Infinity, age = Infinity, bytes = Infinity } = draft.history
+    // What is too old must not come back because the new age is longer.
+    if (age > topic.history.age) changes.push(...dropOld(store, draft.topic, topic, [], now, Infinity).changes)
+    const item: StoredItem = { seq: ++head, prev: topic.head, topic: draft.topic, fields: draft.fields, at: now }
     Object.assign(topic, { head, at: now, history: { size, age, bytes } })
     added.push({ item, record: encodeItem(item) })
     items.push(item)
@@ -64,7 +67,7 @@ export function write(store: Store, drafts: readonly Draft[], window: number): B
   }
 
   // What is forgotten comes first: an old key may be one that is used anew.
-  const changes: Change[] = [...forgetKeys(store, now - window), ...forgetPassing(store, now, drafts.length), ...keys.changes]
+  changes.push(...forgetKeys(store, now - window), ...forgetPassing(store, now, drafts.length), ...keys.changes)
   const log: Change[] = []
   for (const [name, { topic, added }] of written) {
     changes.push(...dropOld(store, name, topic, added, now).changes)
