@@ -37,7 +37,9 @@ const faults: fc.Arbitrary<Faults> = fc.record({
 })
 
 const settings = (rest: Partial<Setting> = {}): fc.Arbitrary<Setting> =>
-  fc.record({ seed: fc.nat(), nodes: fc.integer({ min: 1, max: 3 }), faults }).map((setting) => ({ ...setting, ...rest }))
+  fc
+    .record({ seed: fc.nat(), nodes: fc.integer({ min: 1, max: 3 }), faults, size: fc.constantFrom(0, 0, 30_000) })
+    .map((setting) => ({ ...setting, ...rest }))
 
 describe('whatever happens, a reader has everything, or is told', () => {
   const rows: [string, fc.Arbitrary<Setting>, fc.Arbitrary<Op>, number][] = [

@@ -13,6 +13,8 @@ export interface Setting {
   /** Topics are forgotten beyond so many. */
   readonly maxTopics?: number
   readonly snapshots?: 'none' | 'plain' | 'with ids'
+  /** How long the data of an item is: large ones come in several pages. */
+  readonly size?: number
 }
 
 export type Op =
@@ -92,7 +94,7 @@ class World {
       isLoop: index % 5 === 3,
       filter: index % 4 === 2 ? (data: string) => Number(data) % 3 !== 0 : undefined,
       slow: index % 3 === 1 ? 30 : 0,
-      fromEarliest: index === 6,
+      fromEarliest: index === 6 || index === 1 || index === 5,
     }))
   }
 
@@ -153,7 +155,7 @@ class World {
       case 'publish':
         // Nobody waits for them.
         for (let n = 0; n < op.count; n++) {
-          hub.publish(TOPICS[op.topic % TOPICS.length] as string, String(++this.#count)).catch(() => {})
+          hub.publish(TOPICS[op.topic % TOPICS.length] as string, String(++this.#count).padEnd(this.setting.size ?? 0)).catch(() => {})
         }
         return
       case 'connect':
