@@ -228,7 +228,7 @@ export class Reader implements Feed, Live, Laggard {
   #enterAt(epoch: string, position: number): void {
     this.#epoch = epoch
     this.cursor = position
-    this.#told = this.#skip = undefined
+    this.#told = this.#skip = this.#page = undefined
     this.#tellAt = NEVER
   }
 
