@@ -242,6 +242,35 @@ test('items that are too old are not read, while they are still stored, nor when
   expect(await look()).toEqual({ seqs: seqs(101, 250), trimmed: 100 })
 })
 
+test.each([1, 50])('at any moment exactly the items that are young enough are read, of %i topics', async (count) => {
+  const engine = await engineIn(newFolder())
+  const age = 400
+  const stored: StoredItem[] = []
+  const known: StoredItem[] = []
+  engine.watch(
+    (items) => void known.push(...items),
+    () => {},
+  )
+  let partly = 0
+  // Bursts, and silence between them, in which nothing is dropped from the store.
+  for (let burst = 0; burst < 4; burst++) {
+    for (let at = 0; at < count; at++) await engine.append(`t/${at}`, { data: `${burst}` }, { history: { age } })
+    stored.push(...known.splice(0))
+    for (const until = Date.now() + 280; Date.now() < until;) {
+      const before = Date.now()
+      const { items, trimmed } = await engine.read([pattern('t/*')], 0, ALL)
+      const after = Date.now()
+      expect(items.filter(({ at }) => at < before - age)).toEqual([])
+      expect(items.length).toBeGreaterThanOrEqual(stored.filter(({ at }) => at >= after - age).length)
+      const gone = stored.filter(({ seq }) => !items.some((item) => item.seq === seq))
+      expect(trimmed).toBe(Math.max(0, ...gone.map(({ seq }) => seq)))
+      if (gone.length > 0 && items.length > 0) partly++
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  expect(partly).toBeGreaterThan(5)
+})
+
 test('a pattern over many topics finds its items, from anywhere, in pages of any size', async () => {
   const engine = await engineIn(newFolder())
   const topics = Array.from({ length: 200 }, (_, at) => `${at % 2 ? 'odd' : 'even'}/${at}`)
