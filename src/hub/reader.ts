@@ -253,12 +253,12 @@ export class Reader implements Feed, Live, Laggard {
   turn(): void {
     if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
     const { tail, ring, maxLag, whenSlow } = this.#core
+    const page = this.#page
+    this.#page = undefined
     if (this.#epoch !== tail.epoch) {
       const from = this.idOf(this.cursor)
       return this.#attend(() => this.#restart('epoch', from))
     }
-    const page = this.#page
-    this.#page = undefined
     if (this.behind > maxLag) return whenSlow === 'disconnect' ? this.drop() : this.#attend(() => this.#leaveOut())
     if (!page && this.cursor < ring.start) return this.#attend(() => this.#readLog())
     const isLatest = this.#isHeldToLatest
@@ -344,6 +344,9 @@ export class Reader implements Feed, Live, Laggard {
       selectors.length === 1
         ? [whole]
         : await Promise.all(selectors.map((selector) => pages.read(interestOf([selector]), whole.epoch, cursor, true)))
+    // The log has begun a new epoch meanwhile: its numbers say nothing of what is lost in this one.
+    const other = parts.find(({ epoch }) => epoch !== whole.epoch)
+    if (other) return other
     const told = (this.#told ??= new Map())
     const lost = parts.flatMap(({ trimmed }, index) => {
       const selector = selectors[index] as Selector
@@ -515,7 +518,7 @@ export class Reader implements Feed, Live, Laggard {
   }
 }
 
-/** The pages of several selectors as one: complete as far as all of them are. */
+/** The pages of several selectors, all of one epoch, as one: complete as far as all of them are. */
 function merge(parts: readonly FramePage[]): FramePage {
   const [first, ...rest] = parts as [FramePage, ...FramePage[]]
   if (rest.length === 0) return first
@@ -523,6 +526,5 @@ function merge(parts: readonly FramePage[]): FramePage {
   // One topic may be selected by its name and by a pattern.
   const bySeq = new Map(parts.flatMap(({ frames }) => frames).map((frame) => [frame.seq, frame]))
   const frames = [...bySeq.values()].filter(({ seq }) => seq <= through).sort((a, b) => a.seq - b.seq)
-  const other = rest.find(({ epoch }) => epoch !== first.epoch)
-  return { epoch: (other ?? first).epoch, through, frames, trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)) }
+  return { epoch: first.epoch, through, frames, trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)) }
 }

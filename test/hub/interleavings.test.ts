@@ -531,6 +531,76 @@ describe('a reader on its way', () => {
       expect(old.judge.items).toEqual(['1', '2', '3', '4', '5', '6', '7'])
     }),
   )
+
+  test(
+    'told of a gap while a new epoch begins: no item of the new one under an id of the old one',
+    interleaving(async ({ connect, node, clock, store, rest }) => {
+      let isOn = false
+      const hub = await node(
+        {
+          async onRead(selectors, _, read) {
+            if (!isOn || selectors.length > 1) return read()
+            // The node itself hears of it last.
+            if (String(selectors) === '**') await clock.sleep(30)
+            // Of two topics that are read one beside the other, one is read before and one after.
+            if (String(selectors) === 'c') {
+              const page = await read()
+              await clock.sleep(10)
+              return page
+            }
+            await clock.sleep(5)
+            if (String(selectors) === 'a' && store.epochs.length === 1) {
+              store.reset()
+              await hub.publish('a', 'new')
+            }
+            return read()
+          },
+        },
+        { topics: { a: { history: { size: 2 } } } },
+      )
+      const first = connect(hub, ['a', 'c'], '', { leaveAfter: 1 })
+      await rest()
+      for (const n of ['1', '2', '3', '4']) await hub.publish('a', n)
+      isOn = true
+      const resumed = connect(hub, ['a', 'c'], first.judge.lastId)
+      await rest()
+      expect(resumed.judge.gaps).toMatchObject([{ reason: 'epoch' }])
+    }),
+  )
+
+  test(
+    'with a page that waits for its turn while a new epoch begins: it is not given out in that',
+    interleaving(async ({ connect, node, store, rest }) => {
+      const other = await node()
+      for (const n of ['1', '2', '3', '4']) await other.publish('a', n)
+      let release = (): void => {}
+      let isOn = false
+      const hub = await node({
+        async onRead(selectors, _, read) {
+          if (!isOn) return read()
+          if (String(selectors) === '**') {
+            await new Promise<void>((resolve) => (release = resolve))
+            return read()
+          }
+          const page = await read()
+          if (store.epochs.length > 1) return page
+          store.reset()
+          for (const n of ['5', '6', '7']) await other.publish('a', n)
+          // Before the turn of the reader, whose page this is.
+          setImmediate(() => {
+            isOn = false
+            release()
+          })
+          return page
+        },
+      })
+      await rest()
+      isOn = true
+      const reader = connect(hub, 'a', `${store.epoch}-0`, { fromEarliest: true })
+      await rest()
+      expect(reader.judge.items).toEqual(['5', '6', '7'])
+    }),
+  )
 })
 
 describe('a snapshot', () => {
