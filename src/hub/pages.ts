@@ -120,12 +120,14 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (reading >= READS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
-    reading++
+    else reading++
     try {
       return await work()
     } finally {
-      reading--
-      waiting.shift()?.()
+      // Its place goes to the one that waits longest; whoever comes meanwhile must not have it, too.
+      const next = waiting.shift()
+      if (next) next()
+      else reading--
     }
   }
 
