@@ -46,6 +46,8 @@ export function diskEngine(options: DiskOptions): Engine {
   const { path, durability, idempotencyWindow, forgetAfter, newEpoch, mapSize } = checked(options)
   let store: Store | undefined
   let failure: unknown
+  // Once, also where the store has to be opened anew.
+  let wantsEpoch = newEpoch
   let writing: Promise<void> | undefined
   let closing: Promise<void> | undefined
   const waiting: Pending[] = []
@@ -53,7 +55,9 @@ export function diskEngine(options: DiskOptions): Engine {
   function openNow(): Store {
     if (closing) throw new SseError('SSE_CLOSED', `The disk engine in ${path} is closed`)
     try {
-      return (store ??= openStore({ path, fsync: durability === 'fsync', newEpoch, mapSize }))
+      store ??= openStore({ path, fsync: durability === 'fsync', newEpoch: wantsEpoch, mapSize })
+      wantsEpoch = false
+      return store
     } catch (cause) {
       if (cause instanceof SseError) throw cause
       throw new SseError('SSE_ENGINE', `Can't open the store in ${JSON.stringify(path)}: ${messageOf(cause)}`, { cause })
@@ -116,7 +120,7 @@ export function diskEngine(options: DiskOptions): Engine {
         const broken = store
         store = undefined
         await broken.close()
-        store = openStore({ path, fsync: durability === 'fsync', newEpoch: false, mapSize })
+        openNow()
       }
       if (batch && store) {
         store.renew()
