@@ -155,7 +155,7 @@ async function fan(tools, { contender, connections, topics = 1, follow = 1, rate
     const ended = await readers.reached((warm + count) * each, { within }).catch(unlessLate)
     const used = cpuOf(server.pid)
     const report = await readers.report()
-    const lost = ended === undefined ? await lostWithoutTrace(readers, report, connections * count * each) : 0
+    const lost = ended === undefined ? await lostWithoutTrace(server, readers, report, connections * count * each) : 0
     return {
       cpuPerDelivery: (used.all - cpu.all) / report.items,
       kernelPerDelivery: (used.kernel - cpu.kernel) / report.items,
@@ -171,11 +171,13 @@ async function fan(tools, { contender, connections, topics = 1, follow = 1, rate
   }
 }
 
-/** Nobody is lost as long as something moves: a server that can't keep up is late. */
-async function lostWithoutTrace(readers, { items }, expected) {
+/** A server that can't keep up is late. What comes no more while it has nothing to do is lost. */
+async function lostWithoutTrace(server, readers, { items }, expected) {
+  const cpu = cpuOf(server.pid).all
   await setTimeout(2_000)
   const later = await readers.report()
-  return later.items === items ? expected - items - later.missing : 0
+  const idle = cpuOf(server.pid).all - cpu < 500_000
+  return idle && later.items === items ? expected - items - later.missing : 0
 }
 
 async function idle(tools, { contender, connections }) {
