@@ -6,6 +6,7 @@ import type { Laggards } from './laggards.js'
 import type { Pages } from './pages.js'
 import type { Reader } from './reader.js'
 import type { Ring } from './ring.js'
+import type { Silences } from './silences.js'
 import type { Snapshot, Snapshots } from './snapshots.js'
 import type { Tail } from './tail.js'
 
@@ -20,6 +21,7 @@ export interface Core {
   readonly turns: Turns
   readonly readers: Set<Reader>
   readonly laggards: Laggards
+  readonly silences: Silences
   readonly whenSlow: 'replay' | 'latest' | 'disconnect'
   /** Who is further behind, in bytes, is told of a gap, or disconnected. */
   readonly maxLag: number

@@ -1,4 +1,4 @@
-import type { FeedWrite } from '../respond/feed.js'
+import type { FeedSink } from '../respond/feed.js'
 import { defer } from '../util/turns.js'
 import { Batch, type Frame } from './frame.js'
 import type { Interest } from './interest.js'
@@ -13,7 +13,7 @@ export interface Live {
   /** A reader with a filter, say, takes its frames one by one instead of the group's bytes. */
   readonly isSolo: boolean
   /** Where what all its group's readers get is written. False: it lags. */
-  readonly write: FeedWrite
+  readonly sink: FeedSink
   /** Writes what is its own. False: it lags. */
   writeOwn(frames: readonly Frame[], through: number): boolean
   /** It is no longer live, and reads on from its cursor by itself, when it takes more. */
@@ -28,7 +28,7 @@ export interface Group {
    * of readers from memory, each in another place, is what writing to them would mostly cost.
    */
   members: (Live | undefined)[]
-  writes: (FeedWrite | undefined)[]
+  sinks: (FeedSink | undefined)[]
   cursors: number[]
   /** The last id that its members have been written. */
   lastSeq: number
@@ -65,7 +65,7 @@ interface Flush {
   readonly batch: Batch
   readonly first: number
   readonly through: number
-  readonly writes: readonly (FeedWrite | undefined)[]
+  readonly sinks: readonly (FeedSink | undefined)[]
   readonly count: number
   readonly offset: number
   readonly solos: readonly Live[]
@@ -110,7 +110,7 @@ export function createFanOut(
       group = {
         interest,
         members: [],
-        writes: [],
+        sinks: [],
         cursors: [],
         lastSeq: 0,
         flushes: 0,
@@ -143,7 +143,7 @@ export function createFanOut(
     if (reader.isSolo) group.solos.add(reader)
     else {
       reader.slot = group.members.push(reader) - 1
-      group.writes.push(reader.write)
+      group.sinks.push(reader.sink)
       group.cursors.push(reader.cursor)
     }
   }
@@ -155,7 +155,7 @@ export function createFanOut(
     reader.slot = -1
     reader.cursor = Math.max(reader.cursor, group.cursors[slot] as number)
     // A hole, not the last one moved here: a flush may be on its way through.
-    group.members[slot] = group.writes[slot] = undefined
+    group.members[slot] = group.sinks[slot] = undefined
     if (++group.holes === group.members.length) empty(group)
   }
 
@@ -214,7 +214,7 @@ export function createFanOut(
       batch: new Batch(pending, (seq) => idOf(seq, interest.scope)),
       first: pending[0]?.seq ?? 0,
       through: settledNow(),
-      writes: group.writes,
+      sinks: group.sinks,
       count,
       // Another one is the first each time.
       offset: count > 0 ? (turn += 97) % count : 0,
@@ -224,16 +224,16 @@ export function createFanOut(
   }
 
   function deliver(slot: number, flush: Flush): void {
-    const { batch, first, through, group, writes } = flush
+    const { batch, first, through, group, sinks } = flush
     // Emptied and begun anew meanwhile: these are other ones.
-    const write = group.writes === writes ? writes[slot] : undefined
+    const sink = group.sinks === sinks ? sinks[slot] : undefined
     const cursor = group.cursors[slot] as number
     // Left meanwhile, or come to all of it by itself.
-    if (!write || cursor >= through) return
+    if (!sink || cursor >= through) return
     if (cursor >= first) return deliverOwn(group.members[slot] as Live, flush)
     group.cursors[slot] = through
     counts.delivered += batch.items
-    if (write(batch)) return
+    if (sink.write(batch)) return
     const reader = group.members[slot]
     if (!reader) return
     leave(reader)
@@ -292,7 +292,7 @@ function compact(group: Group): void {
   members.forEach((reader, slot) => {
     if (!reader) return
     reader.slot = group.members.push(reader) - 1
-    group.writes.push(reader.write)
+    group.sinks.push(reader.sink)
     group.cursors.push(cursors[slot] as number)
   })
 }
@@ -300,7 +300,7 @@ function compact(group: Group): void {
 /** New arrays: a flush under way has the old ones. */
 function empty(group: Group): void {
   group.members = []
-  group.writes = []
+  group.sinks = []
   group.cursors = []
   group.holes = 0
 }

@@ -17,7 +17,9 @@ import { checkNumber, settingsByTopic, type HubOptions } from './options.js'
 import { createPages } from './pages.js'
 import { createPublisher, type PublishOptions } from './publish.js'
 import type { Reader, ReaderOptions } from './reader.js'
+import { createRevocations } from './revocations.js'
 import { createRing } from './ring.js'
+import { createSilences } from './silences.js'
 import { createSnapshots } from './snapshots.js'
 import { createSubscription, type SubscribeOptions, type Subscription } from './subscription.js'
 import { createTail } from './tail.js'
@@ -60,7 +62,10 @@ export interface Hub<D = unknown, I = SseItem<string>> {
    */
   fetch(request: Request): Promise<Response>
   stats(): Stats
-  /** Ends all subscriptions of a principal; nothing published after it reaches them. */
+  /**
+   * Ends all subscriptions of a principal at once; nothing published after it reaches them. Clients come back, and `authorize` is asked
+   * again, as it is for requests that are on their way: change what it goes by first.
+   */
   revoke(principal: string): void
   /** Ends all subscriptions and closes the engine. */
   close(): Promise<void>
@@ -93,6 +98,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   const counts = { published: 0, delivered: 0, gaps: 0 }
   const fanOut = createFanOut(() => tail.settled, idOf, counts)
   const readers = new Set<Reader>()
+  const revocations = createRevocations()
   const tail = createTail(engine, ring, { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError })
   const publisher = createPublisher({ engine, tail, settingsOf, toItem, counts, publishTimeout, itemBytes: limits.itemBytes, onError })
   const core: Core = {
@@ -104,6 +110,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     snapshots: createSnapshots(() => tail, publisher.fieldsOf),
     turns: createTurns(LAGGARDS_SLICE),
     readers,
+    silences: createSilences(),
     laggards: createLaggards({ stallTimeout, budget: STALLED_BYTES, maxLag: whenSlow === 'disconnect' ? maxLag : Infinity }),
     whenSlow,
     maxLag,
@@ -117,6 +124,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     },
   }
 
+  const answerTo: Answerer['~answer'] = (request, address) => answer(request, address)
   const hub: Hub<unknown, unknown> & Answerer = {
     publish: publisher.publish,
     subscribe(topics, options = {}) {
@@ -129,11 +137,12 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
       throw new SseError('SSE_ENGINE', 'The engine is not open yet, so that there is no position: await hub.ready')
     },
     ready: tail.ready,
-    fetch: (request) => toResponse(answer(request), request),
-    '~answer': (request) => answer(request),
+    fetch: (request) => toResponse(answerTo(request), request),
+    '~answer': answerTo,
     stats: () => ({ connections: readers.size, topics: ring.topics, ...counts }),
     revoke(principal) {
-      for (const reader of readers) if (reader.options.principal === principal) reader.end()
+      revocations.revoke(principal)
+      for (const reader of readers) if (reader.options.principal === principal) reader.cut()
     },
     async close() {
       if (closed) return
@@ -145,7 +154,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
       await engine.close()
     },
   }
-  const answer = createAnswer(hub, () => tail.isOpen && !closed, options)
+  const answer = createAnswer({ hub, isOpen: () => tail.isOpen && !closed, revocations }, options)
   return hub
 }
 

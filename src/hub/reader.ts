@@ -1,5 +1,4 @@
-import type { Feed, FeedWrite } from '../respond/feed.js'
-import { keepAlive, type KeepAlive } from '../respond/keep-alive.js'
+import type { Feed, FeedSink } from '../respond/feed.js'
 import { keyOf, type Selector } from '../protocol/topic.js'
 import type { Gap } from '../protocol/events.js'
 import { whenAborted } from '../util/abort.js'
@@ -8,11 +7,13 @@ import type { Core } from './core.js'
 import { formatCursor, parseCursor } from './cursor.js'
 import type { Group, Live } from './fanout.js'
 import { Batch, idFrame, looseFrame, quietFrame, type Frame } from './frame.js'
+import { LOOKS, type Silent } from './silences.js'
 import { interestOf, type Interest } from './interest.js'
 import type { Laggard } from './laggards.js'
 import { newestOf } from './newest.js'
 import type { FramePage } from './pages.js'
 import type { Found } from './ring.js'
+import type { Seat } from './seats.js'
 import type { Snapshot, Taken } from './snapshots.js'
 
 /** What one reader asked for. */
@@ -24,6 +25,8 @@ export interface ReaderOptions {
   readonly principal?: string | undefined
   readonly expiresAt?: Date | undefined
   readonly from?: 'now' | 'earliest' | undefined
+  /** Of a stream that `hub.fetch` has admitted. */
+  readonly seat?: Seat | undefined
 }
 
 // About how many bytes a reader that catches up is given at a time.
@@ -33,8 +36,6 @@ const SNAPSHOTS_AT_ONCE = 8
 const NEVER = Infinity
 // How long to wait for a store that is behind what it has told before, in milliseconds.
 const BEHIND = 10
-// How often the silence is looked at within the time that it may last.
-const QUIET = 4
 
 /**
  * One reader on its way through the log: it begins at a position, reads on from log and ring as its sink takes it, and is live when its
@@ -42,7 +43,7 @@ const QUIET = 4
  *
  * A class, because there are tens of thousands of them, most of them idle.
  */
-export class Reader implements Feed, Live, Laggard {
+export class Reader implements Feed, Live, Laggard, Silent {
   cursor = 0
   slot = -1
   isSolo: boolean
@@ -51,11 +52,10 @@ export class Reader implements Feed, Live, Laggard {
   readonly #core: Core
   readonly #given: string
   /** Where it writes, while it is there. */
-  #sink: FeedWrite | undefined
-  #end: (() => void) | undefined
-  #fail: ((error: unknown) => void) | undefined
-  #drop: (() => void) | undefined
-  #alive: KeepAlive | undefined
+  #sink: FeedSink | undefined
+  #begun = false
+  /** Within how many milliseconds something must be written. */
+  silence = 0
   /** How many batches were written, and how many when the silence was last looked at. */
   #written = 0
   #writtenThen = 0
@@ -95,23 +95,24 @@ export class Reader implements Feed, Live, Laggard {
     return this.group.interest
   }
 
-  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number, drop?: () => void): true {
-    if (this.#end) this.#drained()
-    else {
-      this.#sink = write
-      this.#end = end
-      this.#fail = fail
-      this.#drop = drop
-      this.#start()
-      if (!this.#hasLeft && silence > 0) this.#alive = keepAlive(silence / QUIET, () => this.#listen())
-    }
+  attach(sink: FeedSink, silence: number): void {
+    this.#begun = true
+    this.#sink = sink
+    this.silence = silence
+    this.#start()
+    if (silence > 0 && !this.#hasLeft) this.#core.silences.add(this)
+  }
+
+  pull(write: FeedSink['write'], end: () => void, fail: (error: unknown) => void, silence: number, drop: () => void): true {
+    if (this.#begun) this.drained()
+    else this.attach({ write, end, fail, drop }, silence)
     return true
   }
 
   #start(): void {
     const { tail, readers } = this.#core
-    const { signal, expiresAt } = this.options
-    if (this.#core.isClosed) return this.end()
+    const { signal, expiresAt, seat } = this.options
+    if (this.#core.isClosed || seat?.begin() === false) return this.end()
     readers.add(this)
     if (signal) this.#offSignal = whenAborted(signal, () => this.end())
     if (!this.#sink) return
@@ -125,7 +126,7 @@ export class Reader implements Feed, Live, Laggard {
     } else this.#attend(() => this.#begin())
   }
 
-  #drained(): void {
+  drained(): void {
     if (!this.#lags) return
     this.#lags = false
     this.#core.laggards.remove(this)
@@ -134,12 +135,12 @@ export class Reader implements Feed, Live, Laggard {
   }
 
   /** Several times in the time that a connection may be silent: cheaper than to note the time at each write. */
-  #listen(): void {
+  listen(): void {
     const { group } = this
     const written = this.#written + (this.slot < 0 ? 0 : group.flushes)
     this.#quiet = written === this.#writtenThen ? this.#quiet + 1 : 0
     this.#writtenThen = written
-    if (this.#quiet < QUIET || this.#lags || !this.#sink) return
+    if (this.#quiet < LOOKS || this.#lags || !this.#sink) return
     const { fanOut, tail } = this.#core
     if (this.#isLive && fanOut.isCurrent(this)) this.cursor = tail.settled
     if (this.slot >= 0 && group.lastSeq <= this.cursor) this.#idAt = Math.max(this.#idAt, group.lastSeq)
@@ -154,28 +155,35 @@ export class Reader implements Feed, Live, Laggard {
 
   /** Gives its connection up; the client comes back with its cursor. */
   drop(): void {
-    const drop = this.#drop
+    const sink = this.#sink
     this.return()
-    drop?.()
+    sink?.drop?.()
+  }
+
+  /** Ends it at once: what a connection that lags still has to take is given up. */
+  cut(): void {
+    if (this.#lags && this.#sink?.drop) this.drop()
+    else this.end()
   }
 
   /** Ends it from the hub's side. */
   end(): void {
-    const end = this.#sink && this.#end
+    const sink = this.#sink
     this.return()
-    end?.()
+    sink?.end()
   }
 
   return(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    const { readers, fanOut, laggards } = this.#core
+    const { readers, fanOut, laggards, silences } = this.#core
     laggards.remove(this)
+    silences.remove(this)
     clearTimeout(this.#timer)
-    this.#alive?.stop()
     this.#offSignal?.()
     this.#sink = undefined
     this.#isLive = false
+    this.options.seat?.release()
     readers.delete(this)
     fanOut.leave(this)
     fanOut.exit(this.group)
@@ -383,8 +391,8 @@ export class Reader implements Feed, Live, Laggard {
   }
 
   /** As a member of its group. */
-  get write(): FeedWrite {
-    return this.#sink as FeedWrite
+  get sink(): FeedSink {
+    return this.#sink as FeedSink
   }
 
   writeOwn(frames: readonly Frame[], through: number): boolean {
@@ -401,7 +409,7 @@ export class Reader implements Feed, Live, Laggard {
 
   #lag(batch: Batch): void {
     this.#lags = true
-    if (this.#drop) this.#core.laggards.add(this, batch)
+    if (this.#sink?.drop) this.#core.laggards.add(this, batch)
   }
 
   /** What of these the reader wants, and whether the last of them is its last. */
@@ -436,7 +444,7 @@ export class Reader implements Feed, Live, Laggard {
     if (last > 0) this.#idAt = last
     this.#core.counts.delivered += batch.items
     this.#written++
-    if (!this.#sink(batch)) this.#lag(batch)
+    if (!this.#sink.write(batch)) this.#lag(batch)
     return !this.#lags
   }
 
@@ -512,9 +520,9 @@ export class Reader implements Feed, Live, Laggard {
   }
 
   fail(error: unknown): void {
-    const fail = this.#sink && this.#fail
+    const sink = this.#sink
     this.return()
-    fail?.(error)
+    sink?.fail(error)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Chunk, Feed, FeedSource } from '../respond/feed.js'
+import type { Feed, FeedSink, FeedSource } from '../respond/feed.js'
 import type { Opt } from '../protocol/item.js'
 import type { Topics } from '../protocol/topic.js'
 import type { Core } from './core.js'
@@ -63,17 +63,22 @@ function iterate<I>(
   let frames: readonly Frame[] = []
   let at = 0
   let over: { readonly error: unknown } | undefined
+  let begun = false
   let wake: (() => void) | undefined
-  function write(chunk: Chunk): boolean {
-    const more = (chunk as Batch).frames
-    // What was put together for one reader may come in pieces, before it has used the first.
-    frames = at < frames.length ? [...frames.slice(at), ...more] : more
-    at = 0
-    wake?.()
-    return false
+  const sink: FeedSink = {
+    write(chunk) {
+      const more = (chunk as Batch).frames
+      // What was put together for one reader may come in pieces, before it has used the first.
+      frames = at < frames.length ? [...frames.slice(at), ...more] : more
+      at = 0
+      wake?.()
+      return false
+    },
+    end: () => stop(),
+    fail: stop,
   }
 
-  function end(error?: unknown): void {
+  function stop(error?: unknown): void {
     over ??= { error }
     wake?.()
   }
@@ -94,7 +99,11 @@ function iterate<I>(
         return { done: true, value: undefined }
       }
       const more = new Promise<void>((resolve) => (wake = resolve))
-      reader.pull(write, () => end(), end, 0)
+      if (begun) reader.drained()
+      else {
+        begun = true
+        reader.attach(sink, 0)
+      }
       if (frames.length === 0 && !over) await more
     }
   }
@@ -116,7 +125,7 @@ function iterate<I>(
     return() {
       reader.return()
       frames = []
-      end()
+      stop()
       return Promise.resolve({ done: true, value: undefined })
     },
   }

@@ -9,5 +9,6 @@ export interface StreamAnswer {
 
 /** What can answer a request so: a hub. By a name, as feeds are known, so that it may be the hub of another copy of this package. */
 export interface Answerer {
-  '~answer'(request: Request): Promise<Response | StreamAnswer>
+  /** @param address Of the connection's other end. */
+  '~answer'(request: Request, address?: string): Promise<Response | StreamAnswer>
 }

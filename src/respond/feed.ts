@@ -6,21 +6,34 @@ export interface Chunk {
   readonly framed: Uint8Array
 }
 
-/** Takes a feed's chunk. False: it has enough, and `pull()` tells when it takes more. */
-export type FeedWrite = (chunk: Chunk) => boolean
+/** Where a feed writes. */
+export interface FeedSink {
+  /** False: it has enough, and the feed is told when it takes more. */
+  write(chunk: Chunk): boolean
+  /** The feed is over. */
+  end(): void
+  /** The feed has failed: the stream ends, and the error is reported. */
+  fail(error: unknown): void
+  /** The connection is to be given up, whatever it still has to take. A loop has none, and all the time in the world. */
+  drop?: (() => void) | undefined
+}
 
 /** What writes by itself instead of being pulled item by item: a reader of a hub. */
 export interface Feed {
   /**
-   * The connection takes what there is; the first time the feed begins.
+   * It begins.
    *
-   * @param end It is over.
-   * @param fail It has failed: the stream ends, and the error is reported.
    * @param silence After so many milliseconds without a write it sends something all the same; 0 is never.
-   * @param drop The connection is to be given up, whatever it still has to take. A loop has none, and all the time in the world.
+   */
+  attach(sink: FeedSink, silence: number): void
+  /** The sink takes more. */
+  drained(): void
+  /**
+   * Both in one call, for `sse()`, which is counted in bytes: begins the first time, and then the sink takes more.
+   *
    * @returns true, so that one call both asks for a feed and pulls it.
    */
-  pull(write: FeedWrite, end: () => void, fail: (error: unknown) => void, silence: number, drop?: () => void): true
+  pull(write: FeedSink['write'], end: () => void, fail: (error: unknown) => void, silence: number, drop: () => void): true
   /** Lets go of everything. */
   return(): void
 }

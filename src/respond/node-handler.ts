@@ -24,7 +24,7 @@ export function nodeHandler(
     try {
       const request = toRequest(req, left.signal)
       if (!request) return refuse(res, 400, 'BAD_REQUEST', "The request's method, path, host or headers make no sense: look at them")
-      const given = await (hub['~answer']?.(request) ?? hub.fetch(request))
+      const given = await (hub['~answer']?.(request, req.socket.remoteAddress) ?? hub.fetch(request))
       // By itself from here on: it listens for the client's leaving, and knows the request's last event ID.
       if ('source' in given) await sendSse(req, res, given.source, given.options)
       else await send(req, res, given, left.signal)

@@ -35,7 +35,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   const { serialize, event, retry, reconnect, onError, open, keepAlive: silence } = settings
   const abort = new AbortController()
   const { signal } = abort
-  let puller: Opt<Puller & Omit<Feed, 'return'>> | undefined
+  let puller: Opt<Puller & Pick<Feed, 'pull'>> | undefined
   let sink: Sink | undefined
   let alive: KeepAlive | undefined
   let first: Promise<string | undefined> | undefined
@@ -67,7 +67,7 @@ export function createStream<R>(settings: Settings, signals: readonly (AbortSign
   }
 
   function pullFeed(): true | undefined {
-    return puller?.pull?.((sink as Sink).feed, finish, fail, silence, (sink as Sink).drop)
+    return puller?.pull?.((sink as Required<Sink>).feed, finish, fail, silence, (sink as Required<Sink>).drop)
   }
 
   /** Ends the stream from this side. */
