@@ -1,6 +1,6 @@
 import type { FeedSink } from '../respond/feed.js'
 import { defer } from '../util/turns.js'
-import { Batch, type Frame } from './frame.js'
+import { Batch, idLineOf, type Frame, type IdLine } from './frame.js'
 import type { Interest } from './interest.js'
 
 /** What the fan-out needs of a live reader. */
@@ -32,6 +32,8 @@ export interface Group {
   cursors: number[]
   /** The last id that its members have been written. */
   lastSeq: number
+  /** Of its scope, in the epoch of its last flush. */
+  ids: { readonly epoch: string; readonly line: IdLine } | undefined
   /** How many flushes there were. */
   flushes: number
   /** How many bytes have been settled of it. */
@@ -74,17 +76,14 @@ interface Flush {
 
 // How long a turn of the event loop may write, in milliseconds.
 const SLICE = 8
+const NONE: readonly Live[] = []
 
 /**
  * @param settledNow What is settled when it is asked.
- * @param idOf The id of a position, for readers of a scope.
+ * @param epochNow The epoch of what is pushed.
  * @param counts Where the items handed to readers are counted.
  */
-export function createFanOut(
-  settledNow: () => number,
-  idOf: (seq: number, scope: string) => string,
-  counts: { delivered: number },
-): FanOut {
+export function createFanOut(settledNow: () => number, epochNow: () => string, counts: { delivered: number }): FanOut {
   const groups = new Map<string, Group>()
   const byName = new Map<string, Set<Group>>()
   const byPattern = new Set<Group>()
@@ -113,6 +112,7 @@ export function createFanOut(
         sinks: [],
         cursors: [],
         lastSeq: 0,
+        ids: undefined,
         flushes: 0,
         bytes: 0,
         holes: 0,
@@ -203,7 +203,7 @@ export function createFanOut(
   function next(): Flush | undefined {
     const group = dirty[taken++]
     if (!group) return undefined
-    const { pending, interest, solos } = group
+    const { pending, solos } = group
     group.pending = []
     if (group.holes * 4 > group.members.length) compact(group)
     const count = group.members.length
@@ -211,16 +211,22 @@ export function createFanOut(
     group.lastSeq = pending.at(-1)?.seq ?? group.lastSeq
     return {
       group,
-      batch: new Batch(pending, (seq) => idOf(seq, interest.scope)),
+      batch: new Batch(pending, idLineFor(group)),
       first: pending[0]?.seq ?? 0,
       through: settledNow(),
       sinks: group.sinks,
       count,
       // Another one is the first each time.
       offset: count > 0 ? (turn += 97) % count : 0,
-      solos: [...solos],
+      solos: solos.size > 0 ? [...solos] : NONE,
       at: 0,
     }
+  }
+
+  function idLineFor(group: Group): IdLine {
+    const epoch = epochNow()
+    if (group.ids?.epoch !== epoch) group.ids = { epoch, line: idLineOf(epoch, group.interest.scope) }
+    return group.ids.line
   }
 
   function deliver(slot: number, flush: Flush): void {

@@ -3,6 +3,7 @@ import { formatItem } from '../protocol/format.js'
 import type { Chunk } from '../respond/feed.js'
 import { allocate, writeText } from '../util/bytes.js'
 import { byteLength } from '../util/text.js'
+import { formatCursor } from './cursor.js'
 
 /**
  * One block on its way to readers. Its bytes are made once, at the first need, for all of them; only the id line differs, between sets
@@ -66,6 +67,18 @@ export function quietFrame(): Frame {
   return { seq: 0, topic: '', fields: undefined, size: OVERHEAD, body: () => bytesOf(formatItem({ comment: '' })) }
 }
 
+/** The id line of a position, and the blank line that ends its block. */
+export type IdLine = (seq: number) => string
+
+/** Those of one scope: made by the one writer, once, with the number to be filled in. */
+export function idLineOf(epoch: string, scope: string): IdLine {
+  const line = formatItem({ id: formatCursor({ epoch, seq: 0, owed: false, scope }) })
+  const at = line.indexOf('-0') + 1
+  const head = line.slice(0, at)
+  const tail = line.slice(at + 1)
+  return (seq) => `${head}${seq}${tail}`
+}
+
 /** Frames that go out together: as bytes for connections, as they are for loops. */
 export class Batch implements Chunk {
   readonly frames: readonly Frame[]
@@ -73,16 +86,21 @@ export class Batch implements Chunk {
   readonly items: number
   /** About what they hold in memory. */
   readonly size: number
-  readonly #idOf: (seq: number) => string
+  readonly #idLine: IdLine
   #whole: Uint8Array | undefined
   #start = 0
 
-  /** @param idOf The id of a position, in the readers' scope. */
-  constructor(frames: readonly Frame[], idOf: (seq: number) => string) {
+  constructor(frames: readonly Frame[], idLine: IdLine) {
+    let items = 0
+    let size = 0
+    for (const frame of frames) {
+      if (frame.fields) items++
+      size += frame.size
+    }
     this.frames = frames
-    this.items = frames.reduce((count, { fields }) => (fields ? count + 1 : count), 0)
-    this.size = frames.reduce((size, frame) => size + frame.size, 0)
-    this.#idOf = idOf
+    this.items = items
+    this.size = size
+    this.#idLine = idLine
   }
 
   get bytes(): Uint8Array {
@@ -101,7 +119,7 @@ export class Batch implements Chunk {
     const ids: string[] = []
     let size = 0
     for (const frame of frames) {
-      const id = frame.seq === 0 ? '' : formatItem({ id: this.#idOf(frame.seq) })
+      const id = frame.seq === 0 ? '' : this.#idLine(frame.seq)
       ids.push(id)
       size += frame.body().length + id.length
     }

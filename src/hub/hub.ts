@@ -96,7 +96,11 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
 
   const ring = createRing(RING_BYTES)
   const counts = { published: 0, delivered: 0, gaps: 0 }
-  const fanOut = createFanOut(() => tail.settled, idOf, counts)
+  const fanOut = createFanOut(
+    () => tail.settled,
+    () => tail.epoch,
+    counts,
+  )
   const readers = new Set<Reader>()
   const revocations = createRevocations()
   const tail = createTail(engine, ring, { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError })

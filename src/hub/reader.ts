@@ -6,7 +6,7 @@ import { later } from '../util/wait.js'
 import type { Core } from './core.js'
 import { formatCursor, parseCursor } from './cursor.js'
 import type { Group, Live } from './fanout.js'
-import { Batch, idFrame, looseFrame, quietFrame, type Frame } from './frame.js'
+import { Batch, idFrame, idLineOf, looseFrame, quietFrame, type Frame } from './frame.js'
 import { LOOKS, type Silent } from './silences.js'
 import { interestOf, type Interest } from './interest.js'
 import type { Laggard } from './laggards.js'
@@ -434,7 +434,7 @@ export class Reader implements Feed, Live, Laggard, Silent {
 
   #write(frames: readonly Frame[], idAt = -1): void {
     if (frames.length === 0) return
-    this.#put(new Batch(frames, (seq) => this.idOf(seq)))
+    this.#put(new Batch(frames, idLineOf(this.#epoch, this.#interest.scope)))
     if (idAt >= 0) this.#idAt = idAt
   }
 
