@@ -123,7 +123,11 @@ function save(measured) {
   const merged = { ...earlier(), ...measured }
   const inOrder = Object.fromEntries(Object.keys(scenarios).flatMap((name) => (merged[name] ? [[name, merged[name]]] : [])))
   mkdirSync(new URL('.', results), { recursive: true })
-  writeFileSync(results, `${JSON.stringify({ ...about, scenarios: inOrder }, null, 2)}\n`)
+  // Lists of numbers in one line each, as the formatter wants them.
+  const text = JSON.stringify({ ...about, scenarios: inOrder }, null, 2).replace(/\[[\d\s.,]+\]/g, (list) =>
+    list.replace(/\s+/g, ' ').replace(/\[ | \]/g, (edge) => edge.trim()),
+  )
+  writeFileSync(results, `${text}\n`)
   show()
 }
 
