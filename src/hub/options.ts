@@ -24,14 +24,19 @@ export interface Grant extends Opt<{
   expiresAt: Date
 }> {}
 
+/** But for `itemBytes`, of `hub.fetch()` alone. */
 export type Limits = Opt<{
   /** @default 100 */
   topicsPerConnection: number
   /** In bytes of data. @default 1_048_576 (1 MiB) */
   itemBytes: number
+  /** Streams of this process. @default Infinity */
   connections: number
+  /** Streams of one `principal`. @default Infinity */
   connectionsPerPrincipal: number
+  /** Streams from one address, where it is known: with `nodeHandler()`, or `trustProxy`. Of IPv6 the first 64 bits count. @default Infinity */
   connectionsPerAddress: number
+  /** By one `principal`; those without one are counted by address, and those without either together. @default Infinity */
   publishesPerSecond: number
 }>
 
@@ -43,6 +48,7 @@ export interface HubOptions<D, I> extends Opt<{
   /** Who may do what over `hub.fetch()`, which refuses everything without it. `undefined`: 401. */
   authorize: (request: Request) => Grant | undefined | Promise<Grant | undefined>
   limits: Limits
+  /** There is a proxy in front, and no way around it: the last address in `X-Forwarded-For`, which it has written, is the client's. @default false */
   trustProxy: boolean
   whenSlow: 'replay' | 'latest' | 'disconnect'
   maxLag: number

@@ -4,19 +4,43 @@ import { checkTopic, pattern, selectorsOf, type Selector } from '../../protocol/
 import type { StreamAnswer } from '../../respond/answer.js'
 import { settingsOf } from '../../respond/options.js'
 import { sse } from '../../respond/response.js'
+import { whenAborted } from '../../util/abort.js'
 import type { Hub } from '../hub.js'
 import type { HubOptions } from '../options.js'
+import type { Revocations, Watch } from '../revocations.js'
+import { createSeats, type Seat } from '../seats.js'
+import type { SubscribeOptions } from '../subscription.js'
+import { addressOf } from './address.js'
 import { readText } from './body.js'
-import { grantOf, mustAllow, type Granted } from './grant.js'
+import { grantOf, mustAllow, mustStillHold, type Granted } from './grant.js'
 import { allowReading, hostCheck, mustBeOurs } from './origin.js'
-import { closed, Refusal, refusalOf, tooMany } from './refusal.js'
+import { createRate } from './rate.js'
+import { closed, Refusal, refusalOf, tooFast, tooMany } from './refusal.js'
 import { routeOf } from './route.js'
 
 type Options = HubOptions<unknown, unknown> & { readonly events?: object | undefined }
-type Answer = (request: Request) => Promise<Response | StreamAnswer>
+type Answer = (request: Request, address?: string) => Promise<Response | StreamAnswer>
+
+/** A request of which it is known who asks. */
+interface Asked {
+  readonly request: Request
+  readonly query: URLSearchParams
+  readonly grant: Granted
+  readonly address: string | undefined
+  readonly watch: Watch
+}
+
+/** What it answers for. */
+interface Face {
+  readonly hub: Hub<unknown, unknown>
+  readonly isOpen: () => boolean
+  readonly revocations: Revocations
+}
 
 // Longer than any browser's limit that is met in practice; a last event ID isn't counted, because it is never refused.
 const LONGEST_URL = 16_384
+// What one may read, a cache between must not give to another, nor one connection to several.
+const STREAM = { 'cache-control': 'private, no-cache, no-transform' }
 const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
 
 /**
@@ -24,14 +48,19 @@ const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
  *
  * @throws {TypeError} for an option of the wrong type.
  */
-export function createAnswer(hub: Hub<unknown, unknown>, isOpen: () => boolean, options: Options): Answer {
-  const { authorize, limits = {}, onError = console.error, cors, events } = options
-  const { topicsPerConnection = 100, itemBytes = 2 ** 20, connections = Infinity } = limits
+export function createAnswer({ hub, isOpen, revocations }: Face, options: Options): Answer {
+  const { authorize, limits = {}, onError = console.error, cors, events, trustProxy = false } = options
+  const { topicsPerConnection = 100, itemBytes = 2 ** 20, publishesPerSecond = Infinity } = limits
+  const { connections = Infinity, connectionsPerPrincipal = Infinity, connectionsPerAddress = Infinity } = limits
   const checkHost = hostCheck(options.allowHosts)
   if (authorize !== undefined && typeof authorize !== 'function') throw new TypeError(mustBe('authorize', 'a function', authorize))
+  if (typeof trustProxy !== 'boolean') throw new TypeError(mustBe('trustProxy', 'true or false', trustProxy))
   settingsOf({ cors, onError })
+  const seatLimits = { connections, connectionsPerPrincipal, connectionsPerAddress }
+  const seats = createSeats(seatLimits, () => hub.stats().connections)
+  const rate = createRate(publishesPerSecond)
 
-  async function route(request: Request): Promise<Response | StreamAnswer> {
+  async function route(request: Request, connection: string | undefined): Promise<Response | StreamAnswer> {
     checkHost(request)
     const { pathname, href, searchParams: query } = new URL(request.url)
     if (href.replace(LAST_EVENT_ID, '$1').length > LONGEST_URL)
@@ -40,26 +69,44 @@ export function createAnswer(hub: Hub<unknown, unknown>, isOpen: () => boolean, 
     if (to.name === 'preflight') return new Response(null, { status: 204, headers: { allow: to.allow } })
     if (!isOpen()) throw closed()
     if (to.name === 'health') return json(200, { status: 'ok' })
-    const grant = await grantOf(authorize, request, onError)
-    if (to.name === 'publish') return publish(request, to.topic, query, grant)
-    return to.name === 'events' ? follow(query, grant) : json(200, hub.stats())
+    const watch = revocations.watch()
+    let isSeated = false
+    try {
+      const grant = await grantOf(authorize, request, watch, onError)
+      if (to.name === 'stats') return json(200, hub.stats())
+      const address = addressOf(request.headers, connection, trustProxy)
+      if (to.name === 'publish') return await publish({ request, query, grant, address, watch }, to.topic)
+      const answer = follow({ request, query, grant, address, watch })
+      isSeated = true
+      return answer
+    } finally {
+      if (!isSeated) watch.stop()
+    }
   }
 
-  function follow(query: URLSearchParams, grant: Granted): StreamAnswer {
+  function follow({ request, query, grant, address, watch }: Asked): StreamAnswer {
     const selectors = selectorsIn(query, topicsPerConnection)
     const from = query.get('from') ?? 'now'
     if (from !== 'now' && from !== 'earliest')
       throw new Refusal(400, 'INVALID_PARAMETER', `${mustBe('?from=', 'now or earliest', from)}; a position is sent as Last-Event-ID`)
     mustAllow('read', grant, selectors)
-    if (hub.stats().connections >= connections) throw tooMany(connections)
-    const source = hub.subscribe(selectors, { from, principal: grant.principal, expiresAt: grant.expiresAt })
-    return { source, options: { cors, onError } }
+    const { principal, expiresAt } = grant
+    const full = seats.refuses({ principal, address })
+    if (full) throw tooMany(full, seatLimits[full])
+    const seat = seats.take({ principal, address }, watch)
+    // One whose answer nobody begins to read.
+    whenAborted(request.signal, seat.release)
+    const subscribed: SubscribeOptions<unknown, unknown> & { readonly seat: Seat } = { from, principal, expiresAt, seat }
+    return { source: hub.subscribe(selectors, subscribed), options: { cors, onError, headers: STREAM } }
   }
 
-  async function publish(request: Request, topic: string, query: URLSearchParams, grant: Granted): Promise<Response> {
+  async function publish({ request, query, grant, address, watch }: Asked, topic: string): Promise<Response> {
     mustAllow('write', grant, [checkTopic(topic)])
     mustBeOurs(request, cors)
+    const time = rate.take(grant.principal === undefined ? `address ${address ?? ''}` : `principal ${grant.principal}`)
+    if (time > 0) throw tooFast(publishesPerSecond, time)
     const text = await readText(request, itemBytes)
+    mustStillHold(grant, watch)
     const event = query.get('event') || undefined
     const idempotencyKey = request.headers.get('idempotency-key') ?? undefined
     const data = events ? typed(events as Typed, event, text) : text
@@ -67,10 +114,10 @@ export function createAnswer(hub: Hub<unknown, unknown>, isOpen: () => boolean, 
     return json(201, { id })
   }
 
-  return async (request) => {
+  return async (request, address) => {
     let answer: Response | StreamAnswer
     try {
-      answer = await route(request)
+      answer = await route(request, address)
     } catch (error) {
       // Whoever has left reads no answer, and is no failure of the server's.
       const refusal = refusalOf(error, request.signal.aborted ? () => {} : onError)

@@ -1,4 +1,5 @@
 import { SseError, type SseErrorCode } from '../../errors.js'
+import type { SeatLimits } from '../seats.js'
 
 /** An answer that is no success: its code and message go to the client, so that they hold nothing that is only for the server's eyes. */
 export class Refusal extends Error {
@@ -54,7 +55,15 @@ export function closed(): Refusal {
   return new Refusal(503, 'SSE_CLOSED', 'The hub is closed, or not open yet: try again in a moment', SOON)
 }
 
-export function tooMany(connections: number): Refusal {
-  const headers = { 'retry-after': '5' }
-  return new Refusal(503, 'TOO_MANY_CONNECTIONS', `The hub has its \`limits.connections\` (${connections}): try again later`, headers)
+/** 503 where it is nobody's fault, 429 where it is that of whoever asks. */
+export function tooMany(limit: keyof SeatLimits, most: number): Refusal {
+  const status = limit === 'connections' ? 503 : 429
+  const message = `\`limits.${limit}\` (${most}) are open: close one, or try again later`
+  return new Refusal(status, 'TOO_MANY_CONNECTIONS', message, { 'retry-after': '5' })
+}
+
+export function tooFast(perSecond: number, time: number): Refusal {
+  const seconds = Math.min(3600, Math.ceil(time / 1000))
+  const message = `More than \`limits.publishesPerSecond\` (${perSecond}): publish less often, or several things in one item`
+  return new Refusal(429, 'TOO_MANY_PUBLISHES', message, { 'retry-after': String(seconds) })
 }
