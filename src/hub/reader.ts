@@ -142,6 +142,8 @@ export class Reader implements Feed, Live, Laggard, Silent {
     this.#writtenThen = written
     if (this.#quiet < LOOKS || this.#lags || !this.#sink) return
     const { fanOut, tail } = this.#core
+    // A member of a group is as far as that has written to it: an id below that would be a step back.
+    if (this.slot >= 0) this.cursor = Math.max(this.cursor, group.cursors[this.slot] as number)
     if (this.#isLive && fanOut.isCurrent(this)) this.cursor = tail.settled
     if (this.slot >= 0 && group.lastSeq <= this.cursor) this.#idAt = Math.max(this.#idAt, group.lastSeq)
     // What was dropped by a filter, and what other topics had, counts as read.
@@ -248,7 +250,7 @@ export class Reader implements Feed, Live, Laggard, Silent {
       const { epoch, trimmed } = await engine.read(selectors, tail.settled, { limit: 1, bytes: 1 })
       await tail.reach({ epoch, seq: trimmed })
       // Where nothing was dropped the history says it all.
-      return { epoch, at: trimmed, owed: trimmed === 0 ? [] : await this.#topicsWithSnapshots(selectors) }
+      return { epoch, at: Math.min(trimmed, tail.settled), owed: trimmed === 0 ? [] : await this.#topicsWithSnapshots(selectors) }
     }
     const owed = await this.#topicsWithSnapshots(selectors)
     // From where a snapshot under way was asked for, so that it can be shared.

@@ -51,6 +51,8 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
   let known = 0
   // The epoch that hints speak of: they may hear of a new one before or after the log does, and meanwhile they are no items of ours.
   let heard: string | undefined
+  // Until then that can't be told: a new epoch began just as the watch did, before it or after it.
+  let unheard = 0
   // There was a hint of which nothing could be made: the log has more.
   let missed = false
   const held = new Map<number, StoredItem>()
@@ -164,7 +166,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
       missed = false
       page = await engine.read(ALL, after, PAGE)
       if (closed) return
-      heard ??= page.epoch
+      if (page.epoch === epoch && performance.now() >= unheard) heard ??= epoch
       if (page.epoch !== epoch) return reset(page)
       take(page, after)
     } while (page.through < page.head)
@@ -192,6 +194,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
 
   function reset(page: Page): void {
     onReset()
+    if (heard === undefined) unheard = performance.now() + LOOK
     epoch = page.epoch
     settled = known = page.head
     held.clear()

@@ -1,5 +1,6 @@
 import type { Hub } from '../../src/hub/hub.js'
 import { selectorsOf, type Topics } from '../../src/protocol/topic.js'
+import type { Chunk, FeedSource } from '../../src/respond/feed.js'
 import { sse } from '../../src/respond/response.js'
 import { createJudge, type Block, type Judge, type JudgeOptions } from './judge.js'
 
@@ -12,6 +13,8 @@ export interface ConnectOptions extends Omit<JudgeOptions, 'selectors' | 'given'
   /** How long it takes over what it was given. */
   readonly slow?: () => number
   readonly keepAlive?: number
+  /** As a socket has it: what it is given goes into a buffer, and only a full one makes the hub wait. */
+  readonly isSocket?: boolean
 }
 
 /** One connection of a client, judged block by block. */
@@ -75,6 +78,10 @@ export function connectTo(hub: Hub, options: ConnectOptions): Connection {
         }
       },
     }
+  } else if (options.isSocket) {
+    const socket = openSocket(subscription as unknown as FeedSource, given, keepAlive)
+    stop = socket.leave
+    blocks = blocksOf(socket.read)
   } else {
     const request = new Request('http://a.test/', { headers: given === '' ? {} : { 'last-event-id': given } })
     const reader = sse(subscription, { request, keepAlive, onError: () => {} }).body!.getReader()
@@ -91,6 +98,54 @@ export function connectTo(hub: Hub, options: ConnectOptions): Connection {
     },
     over,
     leave,
+  }
+}
+
+const BUFFER = 1024
+
+interface Chunks {
+  read(): Promise<{ done?: boolean | undefined; value?: Uint8Array | undefined }>
+  leave(): void
+}
+
+function openSocket(source: FeedSource, lastEventId: string, silence: number): Chunks {
+  const feed = source['~feed'](lastEventId)
+  let buffer: Uint8Array[] = []
+  let isFull = false
+  let isOver = false
+  let wake: (() => void) | undefined
+
+  function write({ bytes, framed }: Chunk): boolean {
+    if (framed.length !== bytes.length.toString(16).length + bytes.length + 4) throw new Error('The HTTP chunk is not that of its bytes')
+    buffer.push(bytes)
+    wake?.()
+    isFull = buffer.reduce((sum, { length }) => sum + length, 0) > BUFFER
+    return !isFull
+  }
+
+  function end(): void {
+    isOver = true
+    wake?.()
+  }
+
+  feed.attach({ write, end, fail: end, drop: end }, silence)
+  return {
+    async read() {
+      if (buffer.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve))
+      wake = undefined
+      if (buffer.length === 0) return { done: true }
+      const value = new Uint8Array(buffer.flatMap((bytes) => [...bytes]))
+      buffer = []
+      if (isFull) {
+        isFull = false
+        feed.drained()
+      }
+      return { value }
+    },
+    leave() {
+      feed.return()
+      end()
+    },
   }
 }
 

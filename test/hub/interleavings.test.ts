@@ -423,7 +423,7 @@ describe('a reader on its way', () => {
       async ({ connect, node, clock, rest }) => {
         const hub = await node()
         const readers = Array.from({ length: 300 }, (_, n) =>
-          connect(hub, ['a', 'b'], '', { keepAlive: 0, slow: () => (n % 7 === 0 ? 5 : 0) }),
+          connect(hub, ['a', 'b'], '', { keepAlive: 0, isSocket: n % 3 > 0, slow: () => (n % 7 === 0 ? 5 : 0) }),
         )
         await rest()
         let joined: Connection[] = []
@@ -431,7 +431,7 @@ describe('a reader on its way', () => {
           await hub.publish(round % 2 === 0 ? 'a' : 'b', String(round))
           // A turn of the event loop later: the flush is under way.
           await new Promise<void>((resolve) => setImmediate(resolve))
-          joined = [...joined, connect(hub, ['a', 'b'], '', { keepAlive: 0 })]
+          joined = [...joined, connect(hub, ['a', 'b'], '', { keepAlive: 0, isSocket: round % 2 === 0 })]
           readers[round * 13]?.leave()
         }
         await clock.sleep(60_000)
@@ -600,6 +600,32 @@ describe('a reader on its way', () => {
       await rest()
       expect(reader.judge.items).toEqual(['5', '6', '7'])
     }),
+  )
+
+  test(
+    'for which something comes just as its silence is broken: its id does not step back',
+    interleaving(
+      async ({ connect, node, clock, rest }) => {
+        const hub = await node()
+        let { lastId } = connect(hub, ['a', 'b'], hub.lastEventId, { leaveAfter: 1 }).judge
+        await rest()
+        // At any moment around the one at which the silence has lasted long enough.
+        for (let moment = 85; moment < 135; moment += 0.4) {
+          await hub.publish('other', 'x')
+          const reader = connect(hub, ['a', 'b'], lastId, { keepAlive: 100, isSocket: true })
+          await clock.sleep(10)
+          await hub.publish('a', 'x')
+          await clock.sleep(moment)
+          await hub.publish('a', 'x')
+          await clock.sleep(5)
+          await reader.judge.complete()
+          reader.leave()
+          await expect(reader.over).resolves.toBeUndefined()
+          lastId = reader.judge.lastId
+        }
+      },
+      { tick: () => 1.6 },
+    ),
   )
 })
 

@@ -65,7 +65,11 @@ describe('whatever happens, a reader has everything, or is told', () => {
         gaps += seen.gaps
         items += seen.items
       }),
-      { numRuns: runs * TIMES, interruptAfterTimeLimit: 30_000 * TIMES, ...(process.env['SEED'] && { seed: Number(process.env['SEED']) }) },
+      {
+        numRuns: runs * TIMES,
+        interruptAfterTimeLimit: 30_000 * TIMES,
+        ...(process.env['SEED'] && { seed: Number(process.env['SEED']), path: process.env['AT'] ?? '' }),
+      },
     )
     // A judge that has seen nothing must not pass.
     expect(items).toBeGreaterThan(runs)

@@ -57,6 +57,7 @@ interface Client {
   earned: string
   connection: Connection | undefined
   readonly isLoop: boolean
+  readonly isSocket: boolean
   readonly filter: ((data: string) => boolean) | undefined
   readonly slow: number
   readonly fromEarliest: boolean
@@ -92,6 +93,7 @@ class World {
       earned: '',
       connection: undefined,
       isLoop: index % 5 === 3,
+      isSocket: index % 5 < 2,
       filter: index % 4 === 2 ? (data: string) => Number(data) % 3 !== 0 : undefined,
       slow: index % 3 === 1 ? 30 : 0,
       fromEarliest: index === 6 || index === 1 || index === 5,
@@ -132,7 +134,8 @@ class World {
       this.#clients.forEach((client, index) => {
         if (!client.connection?.isOpen) this.#connect(client, (index + tries) % this.#hubs.length, Infinity)
       })
-      await this.clock.sleep(4_000)
+      // A store that fails again and again is asked less and less often.
+      await this.clock.sleep(this.setting.faults.fail ? 15_000 : 4_000)
     }
     for (const { connection } of this.#clients) await connection?.judge.complete()
     for (const client of this.#clients) this.#leave(client)
@@ -180,7 +183,7 @@ class World {
 
   #connect(client: Client, node: number, leaveAfter: number): void {
     const hub = this.#hubs[node] as Hub
-    const { isLoop, filter, topics, slow } = client
+    const { isLoop, isSocket, filter, topics, slow } = client
     const set = keyOf(topics)
     // A loop that begins anew doesn't say where: it takes the position before.
     const given = isLoop && client.lastId === '' ? hub.lastEventId : client.lastId
@@ -189,6 +192,7 @@ class World {
       topics,
       given,
       isLoop,
+      isSocket,
       filter,
       leaveAfter,
       slow: () => this.random() * slow,
