@@ -269,7 +269,9 @@ export class Reader implements Feed, Live, Laggard, Silent {
       const from = this.idOf(this.cursor)
       return this.#attend(() => this.#restart('epoch', from))
     }
-    if (this.behind > maxLag) return whenSlow === 'disconnect' ? this.drop() : this.#attend(() => this.#leaveOut())
+    if (this.behind > maxLag && whenSlow !== 'disconnect') return this.#attend(() => this.#leaveOut())
+    // A loop has no connection to give up: dropped, it would wait for ever.
+    if (this.behind > maxLag && this.#sink.drop) return this.drop()
     if (!page && this.cursor < ring.start) return this.#attend(() => this.#readLog())
     const isLatest = this.#isHeldToLatest
     const { frames, through } = page ?? ring.read(this.#interest, this.cursor, tail.settled, isLatest ? Infinity : PAGE)

@@ -108,42 +108,48 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
     }
 
     function watch(onItems: (items: readonly StoredItem[], through: number) => void, onReset: (epoch: string) => void): () => void {
-      const pending = new Set<{ readonly epoch: number; readonly timer: ReturnType<typeof setTimeout> }>()
-      // Before that nothing is told of the new epoch, after that nothing of the old one.
-      let resetAt = 0
-      const soon = (time: number, run: () => void): void => {
-        if (time <= 0) return run()
+      const pending = new Set<ReturnType<typeof setTimeout>>()
+      // Before the news of a new epoch nothing is told of it, after them nothing of the old one.
+      let news: { readonly epoch: string; held: (() => void)[] } | undefined
+      const soon = (most: number, run: () => void): void => {
+        if (most === 0) return run()
         const timer = setTimeout(() => {
-          pending.delete(entry)
+          pending.delete(timer)
           run()
-        }, time)
-        const entry = { epoch: epochs.length, timer }
-        pending.add(entry)
+        }, random() * most)
+        pending.add(timer)
       }
-      const later = (most: number): number => Math.max(random() * most, resetAt - performance.now())
+      const tell = (items: readonly StoredItem[], through: number): void => {
+        const run = (): void => soon(late, () => onHint(items, () => onItems(items, through)))
+        if (news) news.held.push(run)
+        else run()
+      }
       const watcher: Watcher = {
         hint(items, through) {
-          if (!chance(lose)) soon(later(late), () => onHint(items, () => onItems(items, through)))
-          if (chance(double)) soon(later(late), () => onItems(items, through))
+          if (!chance(lose)) tell(items, through)
+          if (chance(double)) tell(items, through)
         },
         reset(epoch) {
-          const time = later(resetDelay)
-          resetAt = performance.now() + time
-          const index = epochs.length
-          soon(time, () => {
-            for (const entry of pending) {
-              if (entry.epoch >= index) continue
-              clearTimeout(entry.timer)
-              pending.delete(entry)
-            }
+          const isOnItsWay = news !== undefined
+          // What was held back is of an epoch that is over by now.
+          news = { epoch, held: [] }
+          if (isOnItsWay) return
+          const arrive = (): void => {
+            const { epoch, held } = news as NonNullable<typeof news>
+            news = undefined
+            for (const timer of pending) clearTimeout(timer)
+            pending.clear()
             onReset(epoch)
-          })
+            for (const run of held) run()
+          }
+          if (resetDelay === 0) arrive()
+          else setTimeout(() => watchers.has(watcher) && arrive(), random() * resetDelay)
         },
       }
       watchers.add(watcher)
       const stop = (): void => {
         watchers.delete(watcher)
-        for (const { timer } of pending) clearTimeout(timer)
+        for (const timer of pending) clearTimeout(timer)
       }
       stops.add(stop)
       return stop

@@ -627,6 +627,21 @@ describe('a reader on its way', () => {
       { tick: () => 1.6 },
     ),
   )
+
+  test(
+    'as a loop it may take its time, also where slow readers are sent away',
+    interleaving(async ({ connect, node, clock }) => {
+      const hub = await node({}, { whenSlow: 'disconnect', maxLag: 1000 })
+      const loop = connect(hub, 'a', hub.lastEventId, { isLoop: true, slow: () => 20 })
+      await clock.sleep(100)
+      for (let n = 0; n < 100; n++) {
+        await hub.publish('a', String(n))
+        await clock.sleep(1)
+      }
+      await clock.sleep(3000)
+      expect(loop.judge.items).toHaveLength(100)
+    }),
+  )
 })
 
 describe('a snapshot', () => {

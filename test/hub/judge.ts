@@ -35,6 +35,10 @@ export interface JudgeOptions {
   /** Whether topics may have been forgotten, so that the log can't tell whether they had something. */
   readonly forgets?: boolean
   readonly fromEarliest?: boolean
+  /** Reads may come from a replica that is behind: then it can't be told from a position of the future. */
+  readonly isBehind?: boolean
+  /** Slow readers miss something. */
+  readonly mayDrop?: boolean
 }
 
 export interface Judge {
@@ -65,7 +69,7 @@ export function createJudge(options: JudgeOptions): Judge {
   let lastId = given
   const delivered = new Set<number>()
   const verified = new Set<number>()
-  let told: { readonly selectors: readonly Selector[]; readonly from: number; readonly to: number }[] = []
+  let told: { readonly selectors: readonly Selector[]; readonly from: number; readonly to: number; readonly isDropped?: boolean }[] = []
   let states = new Map<string, State>()
   const gaps: Gap[] = []
   const items: string[] = []
@@ -123,6 +127,7 @@ export function createJudge(options: JudgeOptions): Judge {
     if (!to) fail('A gap must end at a position')
     if (gap.reason === 'expired') return expired(gap, from?.epoch, from?.seq ?? -1, to.epoch, to.seq)
     if (gap.topics.join() !== selectors.map(String).join()) fail('A gap between sessions is one of all topics')
+    if (gap.reason === 'dropped') return dropped(gap, from?.epoch, from?.seq ?? -1, to.epoch, to.seq)
     if (isLoop ? from && from.seq < at : gap.from !== lastId) fail('A gap must begin where the reader was')
     const index = indexOf(to.epoch)
     if (index < 0) fail('A gap must end in an epoch of the store')
@@ -130,7 +135,12 @@ export function createJudge(options: JudgeOptions): Judge {
       if (!from || indexOf(from.epoch) >= index) fail('A gap for a new epoch must come from an older one')
     } else if (gap.reason === 'topics') {
       if (!options.isOtherSet) fail('The set of topics is the one that earned the id')
-    } else if (from && indexOf(from.epoch) >= 0 && from.seq <= (store.epochs[indexOf(from.epoch)]?.items.length ?? 0)) {
+    } else if (
+      !options.isBehind &&
+      from &&
+      indexOf(from.epoch) >= 0 &&
+      from.seq <= (store.epochs[indexOf(from.epoch)]?.items.length ?? 0)
+    ) {
       fail('The log has this position')
     }
     epoch = to.epoch
@@ -161,6 +171,14 @@ export function createJudge(options: JudgeOptions): Judge {
     }
     if (!isExact) fail('A gap must end with the last item that was dropped')
     told.push({ selectors: lost, from, to })
+  }
+
+  /** It was too slow: what it has missed may be there all the same. */
+  async function dropped(gap: Gap, fromEpoch: string | undefined, from: number, toEpoch: string, to: number): Promise<void> {
+    if (!options.mayDrop) fail('Nobody said that slow readers miss something')
+    if (fromEpoch !== epoch || toEpoch !== epoch || from < at || to <= from) fail('A gap of a slow reader goes from its cursor on')
+    await covered(from)
+    told.push({ selectors, from, to, isDropped: true })
   }
 
   function snapshot({ id, data = '' }: Block): void {
@@ -239,9 +257,11 @@ export function createJudge(options: JudgeOptions): Judge {
       // A snapshot speaks for all that was before, too.
       if (verified.has(one.seq) || one.seq <= (states.has(one.topic) ? 0 : start)) continue
       const state = states.get(one.topic)
-      const isTold = told.some(({ selectors, from, to }) => one.seq > from && one.seq <= to && selects(selectors, one.topic))
+      const tells = told.filter(({ selectors, from, to }) => one.seq > from && one.seq <= to && selects(selectors, one.topic))
+      const isTold = tells.length > 0
+      const isDropped = tells.some((each) => each.isDropped)
       const isThere = delivered.has(one.seq) || (filter && !filter(one.fields.data)) || (state && reflects(state, one))
-      if (!isThere && !(isTold && (isOver || !(await store.holds(one))))) {
+      if (!isThere && !(isTold && (isOver || isDropped || !(await store.holds(one))))) {
         fail(`${one.topic} ${one.seq} was left out before ${upTo}${isTold ? ', although the log has it' : ''}`)
       }
       verified.add(one.seq)

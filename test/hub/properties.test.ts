@@ -54,6 +54,13 @@ describe('whatever happens, a reader has everything, or is told', () => {
       60,
     ],
     ['with snapshots', settings({ snapshots: 'plain' }), fc.oneof({ weight: 30, arbitrary: op }, { weight: 1, arbitrary: reset }), 100],
+    [
+      'when slow readers are told what they miss',
+      settings({ maxLag: 1500, snapshots: 'plain' }),
+      fc.oneof({ weight: 30, arbitrary: op }, { weight: 1, arbitrary: reset }),
+      80,
+    ],
+    ['when slow readers are sent away', settings({ maxLag: 1500, whenSlow: 'disconnect' }), op, 60],
     ['with snapshots that name their position', settings({ snapshots: 'with ids' }), op, 100],
   ]
   test.each(rows)('%s', { timeout: 60_000 * TIMES }, async (_, setting, op, runs) => {

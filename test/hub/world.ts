@@ -13,6 +13,9 @@ export interface Setting {
   /** Topics are forgotten beyond so many. */
   readonly maxTopics?: number
   readonly snapshots?: 'none' | 'plain' | 'with ids'
+  /** How many bytes a slow reader may be behind, and what happens to one that is further. */
+  readonly maxLag?: number
+  readonly whenSlow?: 'replay' | 'disconnect'
   /** How long the data of an item is: large ones come in several pages. */
   readonly size?: number
 }
@@ -106,7 +109,8 @@ class World {
     const topics = Object.fromEntries(
       Object.entries(HISTORY).map(([name, row]) => [name, this.#hasSnapshot(name) ? { ...row, snapshot } : row]),
     )
-    return createHub({ engine: this.#store.node(faults), topics, onError: () => {} })
+    const { maxLag, whenSlow } = this.setting
+    return createHub({ engine: this.#store.node(faults), topics, maxLag, whenSlow, onError: () => {} })
   }
 
   #hasSnapshot(topic: string): boolean {
@@ -201,6 +205,8 @@ class World {
       forgets: this.setting.maxTopics !== undefined,
       hasSnapshot: (topic) => this.#hasSnapshot(topic.startsWith('t/') ? 't/*' : topic.startsWith('gone/') ? 'gone/*' : topic),
       snapshotsHaveIds: this.setting.snapshots === 'with ids',
+      isBehind: this.setting.faults.stale !== undefined,
+      mayDrop: this.setting.maxLag !== undefined,
       keepAlive: 500,
     })
     client.connection = connection
