@@ -3,10 +3,12 @@ const assert = require('node:assert/strict')
 
 const expected = {
   'server-sent': ['SseError', 'SseItem', 'defineEvents', 'sse', 'unchecked'],
-  'server-sent/node': ['SseError', 'SseItem', 'defineEvents', 'sendSse', 'sse', 'unchecked'],
+  'server-sent/node': ['SseError', 'SseItem', 'defineEvents', 'nodeHandler', 'sendSse', 'sse', 'unchecked'],
+  'server-sent/hub': ['createHub', 'pattern'],
+  'server-sent/engines/memory': ['memoryEngine'],
   'server-sent/client': ['EventSource', 'connect'],
   'server-sent/protocol': ['SseDecoderStream', 'SseEncoderStream', 'createParser', 'formatComment', 'formatItem', 'parseEventStream'],
-  'server-sent/testing': ['collect'],
+  'server-sent/testing': ['collect', 'testEngine'],
 }
 
 for (const [subpath, names] of Object.entries(expected)) {

@@ -12,7 +12,10 @@ import {
   type SseOptions,
 } from 'server-sent'
 import { connect, EventSource, type ConnectOptions } from 'server-sent/client'
-import { sendSse, SseItem as SameItem } from 'server-sent/node'
+import type { Engine } from 'server-sent/engines'
+import { memoryEngine } from 'server-sent/engines/memory'
+import { createHub, pattern, type Hub, type Subscription } from 'server-sent/hub'
+import { nodeHandler, sendSse, SseItem as SameItem } from 'server-sent/node'
 import { createParser, formatComment, formatItem, parseEventStream, SseDecoderStream, SseEncoderStream } from 'server-sent/protocol'
 import { collect } from 'server-sent/testing'
 
@@ -40,6 +43,21 @@ export function clockWithContext(request: Request): Promise<Response> {
     },
     { request, open: 'first-item' },
   )
+}
+
+const engine: Engine = memoryEngine({ maxBytes: undefined })
+export const hub: Hub = createHub({ engine, authorize: (request) => ({ read: request.url === '' ? 'a' : pattern('a/*') }), topics: undefined })
+export const handler = nodeHandler(hub)
+export const typedHub = createHub({ events, topics: { '**': { history: { size: 10 } } } })
+
+export async function live(request: Request): Promise<Response> {
+  const { id } = await hub.publish('a/1', { any: 'thing' }, { idempotencyKey: undefined })
+  const subscription: Subscription<SseItem<string>> = hub.subscribe(['a', pattern('a/*')], { lastEventId: id ?? undefined })
+  await typedHub.publish('a', events.item('note', 'hello'))
+  // @ts-expect-error: only items of its events
+  await typedHub.publish('a', 'hello')
+  for await (const item of typedHub.subscribe('a')) if (item.event === 'price') return new Response(String(item.data.cents))
+  return sse(subscription, { request })
 }
 
 export const server = createServer((req, res) => {
