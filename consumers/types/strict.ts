@@ -46,7 +46,11 @@ export function clockWithContext(request: Request): Promise<Response> {
 }
 
 const engine: Engine = memoryEngine({ maxBytes: undefined })
-export const hub: Hub = createHub({ engine, authorize: (request) => ({ read: request.url === '' ? 'a' : pattern('a/*') }), topics: undefined })
+export const hub: Hub = createHub({
+  engine,
+  authorize: (request) => ({ read: request.url === '' ? 'a' : pattern('a/*') }),
+  topics: undefined,
+})
 export const handler = nodeHandler(hub)
 export const typedHub = createHub({ events, topics: { '**': { history: { size: 10 } } } })
 

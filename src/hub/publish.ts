@@ -22,7 +22,7 @@ export interface PublishOptions extends Opt<{
   transaction: unknown
 }> {}
 
-export interface Published {
+interface Published {
   readonly id: string | null
 }
 

@@ -70,7 +70,7 @@ export function isPattern(value: unknown): value is Pattern {
   return typeof value === 'object' && value !== null && (value as { [PATTERN]?: true })[PATTERN] === true
 }
 
-export function isTopic(value: unknown): value is string {
+function isTopic(value: unknown): value is string {
   return typeof value === 'string' && value.length <= LONGEST && NAME.test(value) && !DOTS.test(value)
 }
 

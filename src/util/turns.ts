@@ -4,7 +4,7 @@ import { nextTask } from './wait.js'
 export const defer: (run: () => void) => void =
   typeof setImmediate === 'function' ? (run) => void setImmediate(run) : (run) => void nextTask().then(run)
 
-export interface Turn {
+interface Turn {
   turn(): void
 }
 

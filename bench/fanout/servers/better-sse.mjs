@@ -6,6 +6,8 @@ import { serve } from './serve.mjs'
 const channel = createChannel()
 
 // Without the serializer, texts would be JSON.
-const server = createServer(async (req, res) => channel.register(await createSession(req, res, { serializer: String })))
+const server = createServer((req, res) => {
+  void createSession(req, res, { serializer: String }).then((session) => channel.register(session))
+})
 
 serve(server, (topic, data) => channel.broadcast(data))
