@@ -24,6 +24,7 @@ const RUNS_ANYWHERE = [/^index\.ts$/, /^protocol\//, /^client\//, /^react\//, /^
 /** Optional peer dependencies, and the only folders that may import them. */
 const PEERS: Record<string, readonly string[]> = {
   lmdb: ['engines/disk/'],
+  jose: ['cli/'],
 }
 
 interface Import {

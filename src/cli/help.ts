@@ -2,7 +2,7 @@ const serve = `server-sent serve [options]
   A hub on its own: GET /events?topic=a, POST /topics/a, GET /health, GET /stats.
 
   --port 5000             0 is any that is free
-  --host 127.0.0.1        another address than loopback needs --allow-anonymous
+  --host 127.0.0.1        another address than loopback needs tokens, or --allow-anonymous
   --engine memory         where items are kept: memory, or disk:DIR (needs the package lmdb)
   --history-size 10000    items kept per topic
   --history-age 86400     for how many seconds
@@ -12,9 +12,21 @@ const serve = `server-sent serve [options]
   --cors-origin O         lets pages of this origin read and publish; may be repeated, * is any
   --allow-host H          answers for this host name, too; may be repeated
   --tls-cert F --tls-key F  PEM files: HTTPS, with HTTP/2
-  --max-connections N     refuses more streams than that
 
-  Ends cleanly at SIGTERM or SIGINT; a second one ends it at once.`
+  --jwt-secret S          takes tokens signed with it (HS256); better in the environment, as SERVER_SENT_JWT_SECRET
+  --jwks-url U            takes tokens signed with the keys found there (RS256, ES256, EdDSA); both need the package jose
+  --jwt-issuer I --jwt-audience A  only those of this issuer, for this audience
+  --jwt-cookie NAME       they may stand in this cookie
+  --jwt-in-query          they may stand in ?access_token=, where logs show them
+
+  --max-connections N     refuses more streams than that, in all
+  --max-connections-per-principal N, --max-connections-per-address N
+  --max-publishes-per-second N  by one principal, or from one address
+  --trust-proxy           the last address in X-Forwarded-For is the client's
+  --max-age S             ends streams after some S seconds; they come back
+  --drain-within 5        at SIGTERM, ends the streams within so many seconds
+
+  At SIGTERM it sends its readers away, one after the other, and ends; at SIGINT, or a second signal, it ends at once.`
 
 const tail = `server-sent tail URL [options]
   Prints what a stream sends, and reconnects by itself: server-sent tail 'http://localhost:5000/events?topic=a'

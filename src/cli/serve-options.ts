@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { History } from '../engines/engine.js'
+import type { Limits } from '../hub/options.js'
 import { numberOf, parse, UsageError } from './args.js'
+import type { JwtOptions } from './jwt.js'
 
 /** What `serve` was asked for. */
 export interface ServeOptions {
@@ -12,7 +14,13 @@ export interface ServeOptions {
   /** `undefined`: any. */
   readonly allowHosts: readonly string[] | undefined
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined
-  readonly maxConnections: number | undefined
+  /** `undefined`: everybody may do everything. */
+  readonly jwt: JwtOptions | undefined
+  readonly limits: Limits
+  readonly trustProxy: boolean
+  /** In milliseconds. */
+  readonly maxAge: number | undefined
+  readonly drainWithin: number
 }
 
 const FLAGS = {
@@ -29,28 +37,43 @@ const FLAGS = {
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'max-connections': { type: 'string' },
+  'max-connections-per-principal': { type: 'string' },
+  'max-connections-per-address': { type: 'string' },
+  'max-publishes-per-second': { type: 'string' },
+  'trust-proxy': { type: 'boolean', default: false },
+  'max-age': { type: 'string' },
+  'drain-within': { type: 'string', default: '5' },
   workers: { type: 'string', default: '1' },
   'jwt-secret': { type: 'string' },
   'jwks-url': { type: 'string' },
+  'jwt-issuer': { type: 'string' },
+  'jwt-audience': { type: 'string' },
+  'jwt-cookie': { type: 'string' },
+  'jwt-in-query': { type: 'boolean', default: false },
 } as const
+
+type Values = ReturnType<typeof parse<typeof FLAGS>>['values']
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 
+// "A key of the same size as the hash output ... or larger MUST be used with this algorithm" (RFC 7518, 3.2): HS256 is the smallest.
+const SECRET_BYTES = 32
+/** So that it stands in no list of processes. */
+const SECRET = 'SERVER_SENT_JWT_SECRET'
+type Env = Readonly<Record<string, string | undefined>>
+
 /** @throws {UsageError} that names the flag and says what to do; it repeats no secret. */
-export function serveOptions(args: readonly string[]): ServeOptions {
+export function serveOptions(args: readonly string[], env: Env = {}): ServeOptions {
   const { values, positionals } = parse(args, FLAGS)
   if (positionals.length > 0) throw new UsageError(`takes flags only, not ${JSON.stringify(positionals[0])}; see --help`)
-  if (values['jwt-secret'] !== undefined || values['jwks-url'] !== undefined) {
-    const flag = values['jwt-secret'] === undefined ? '--jwks-url' : '--jwt-secret'
-    throw new UsageError(`${flag} is not yet in this version: embed the hub, with createHub({ authorize }), to check tokens`)
-  }
   if (numberOf('--workers', values.workers, { min: 1, max: 1024 }) > 1)
     throw new UsageError('--workers above 1 is not yet in this version: leave it out')
   const host = values.host.replace(/^\[(.*)\]$/, '$1')
   const isLoopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host)
-  if (!isLoopback && !values['allow-anonymous']) {
+  const jwt = jwtOf(values, env)
+  if (!isLoopback && !values['allow-anonymous'] && !jwt) {
     throw new UsageError(
-      `--host ${JSON.stringify(host)} is reached by others, who could read and write everything: say --allow-anonymous if they may, or leave it at 127.0.0.1`,
+      `--host ${JSON.stringify(host)} is reached by others, who could read and write everything: say --jwt-secret or --jwks-url, --allow-anonymous if they may, or leave it at 127.0.0.1`,
     )
   }
   const allowed = values['allow-host'].map((name) => hostOf(name))
@@ -63,8 +86,57 @@ export function serveOptions(args: readonly string[]): ServeOptions {
     // Only what is reached by this machine alone is in danger of a page that makes its own name point at it.
     allowHosts: isLoopback || allowed.length > 0 ? [...LOOPBACK_NAMES, host.includes(':') ? `[${host}]` : host, ...allowed] : undefined,
     tls: tlsOf(values['tls-cert'], values['tls-key']),
-    maxConnections: optional(values['max-connections'], (text) => numberOf('--max-connections', text, { min: 1 })),
+    jwt,
+    limits: {
+      connections: atLeastOne(values, 'max-connections'),
+      connectionsPerPrincipal: atLeastOne(values, 'max-connections-per-principal'),
+      connectionsPerAddress: atLeastOne(values, 'max-connections-per-address'),
+      publishesPerSecond: atLeastOne(values, 'max-publishes-per-second'),
+    },
+    trustProxy: values['trust-proxy'],
+    maxAge: optional(values['max-age'], (text) => 1000 * numberOf('--max-age', text, { min: 1, max: 1e10, unit: 'seconds' })),
+    drainWithin: 1000 * numberOf('--drain-within', values['drain-within'], { min: 0, max: 86_400, unit: 'seconds' }),
   }
+}
+
+function jwtOf(values: Values, env: Env): JwtOptions | undefined {
+  const secret = values['jwt-secret'] ?? env[SECRET]
+  const name = values['jwt-secret'] === undefined ? SECRET : '--jwt-secret'
+  const url = values['jwks-url']
+  const cookie = values['jwt-cookie']
+  if (secret === undefined && url === undefined) {
+    const idle = (['jwt-issuer', 'jwt-audience', 'jwt-cookie', 'jwt-in-query'] as const).find((flag) => values[flag])
+    if (idle) throw new UsageError(`--${idle} needs --jwt-secret or --jwks-url: they say which tokens are valid`)
+    return undefined
+  }
+  if (secret !== undefined && url !== undefined) throw new UsageError(`${name} and --jwks-url: say one of them`)
+  if (values['allow-anonymous']) throw new UsageError('--allow-anonymous lets in who has no token: leave it out')
+  if (secret !== undefined && Buffer.byteLength(secret) < SECRET_BYTES)
+    throw new UsageError(`${name} must have ${SECRET_BYTES} bytes or more: openssl rand -hex 32 makes one`)
+  if (cookie !== undefined && !/^[\w!#$%&'*+.^`|~-]+$/.test(cookie))
+    throw new UsageError(`--jwt-cookie must be a cookie's name: ${JSON.stringify(cookie.slice(0, 80))}`)
+  if (cookie !== undefined && values['cors-origin'].includes('*'))
+    throw new UsageError('--jwt-cookie and --cors-origin *: any page could read with the cookies of its visitors; name the origins')
+  return {
+    keys: secret === undefined ? { kind: 'jwks', url: keysUrlOf(url as string) } : { kind: 'secret', secret },
+    issuer: values['jwt-issuer'],
+    audience: values['jwt-audience'],
+    cookie,
+    inQuery: values['jwt-in-query'],
+  }
+}
+
+function keysUrlOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url
+  // Not repeated: it may hold a password.
+  throw new UsageError('--jwks-url must be an http(s) URL without a password, for instance https://id.example/.well-known/jwks.json')
+}
+
+type Limit = 'max-connections' | 'max-connections-per-principal' | 'max-connections-per-address' | 'max-publishes-per-second'
+
+function atLeastOne(values: Values, name: Limit): number | undefined {
+  return optional(values[name], (text) => numberOf(`--${name}`, text, { min: 1 }))
 }
 
 function engineOf(text: string, newEpoch: boolean): ServeOptions['engine'] {

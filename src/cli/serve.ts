@@ -7,15 +7,20 @@ import { SseError } from '../errors.js'
 import { createHub, type Hub } from '../hub/hub.js'
 import { pattern } from '../protocol/topic.js'
 import { nodeHandler } from '../respond/node-handler.js'
-import { Failure, UsageError } from './args.js'
+import { Failure, oneLine, UsageError } from './args.js'
+import { authorizeByToken } from './jwt.js'
 import { serveOptions, type ServeOptions } from './serve-options.js'
 
 // How long connections may take to end by themselves when the server stops.
 const LINGER = 1000
 
+// How long a client may take to say what it wants, in milliseconds, and how much of it: one that says it byte by byte holds a connection
+// no longer than that.
+const PATIENCE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2000, maxHeaderSize: 16_384 }
+
 /** The standalone server, until a signal ends it. */
 export async function serve(args: readonly string[]): Promise<void> {
-  const options = serveOptions(args)
+  const options = serveOptions(args, process.env)
   const { isStopped, stopped } = untilSignal()
   const hub = await openHub(options)
   const { server, close } = createServerFor(hub, options)
@@ -46,16 +51,21 @@ function untilSignal(): { isStopped: () => boolean; stopped: Promise<void> } {
   return { isStopped: () => isStopped, stopped }
 }
 
-async function openHub({ engine, history, corsOrigins, allowHosts, maxConnections }: ServeOptions): Promise<Hub> {
+async function openHub({ engine, history, corsOrigins, allowHosts, jwt, limits, trustProxy, maxAge }: ServeOptions): Promise<Hub> {
   const everything = { read: pattern('**'), write: pattern('**') }
+  // Cookies come from pages of other origins only where they say who somebody is.
+  const cors = corsOrigins.length > 0 ? { origin: corsOrigins, credentials: jwt?.cookie !== undefined } : undefined
   try {
+    const authorize = jwt ? await authorizeByToken(jwt, { cors, warn }) : () => everything
     const hub = createHub({
       engine: await engineOf(engine),
       topics: { '**': { history } },
-      authorize: () => everything,
-      cors: corsOrigins.length > 0 ? { origin: corsOrigins } : undefined,
+      authorize,
+      cors,
       allowHosts,
-      limits: { connections: maxConnections },
+      limits,
+      trustProxy,
+      maxAge,
     })
     await hub.ready
     return hub
@@ -64,6 +74,10 @@ async function openHub({ engine, history, corsOrigins, allowHosts, maxConnection
     if (error instanceof SseError) throw new Failure(`--engine: ${error.message}`, { cause: error })
     throw error
   }
+}
+
+function warn(message: string): void {
+  process.stderr.write(`server-sent serve: ${oneLine(message)}\n`)
 }
 
 /** Engines are loaded on use: what they need is not installed for those who don't. */
@@ -82,7 +96,7 @@ interface Closable {
 function createServerFor(hub: Hub, { tls }: ServeOptions): Closable {
   const handle = nodeHandler(hub)
   const listener = ((req, res) => void handle(req, res)) as RequestListener
-  const server = tls ? secureServer(tls, listener) : createServer(listener)
+  const server = tls ? secureServer(tls, listener) : createServer(PATIENCE, listener)
   const sockets = new Set<Socket>()
   const sessions = new Set<Http2Session>()
   server.on('connection', (socket: Socket) => {
@@ -111,7 +125,13 @@ function createServerFor(hub: Hub, { tls }: ServeOptions): Closable {
 function secureServer(tls: NonNullable<ServeOptions['tls']>, listener: RequestListener): Http2SecureServer {
   try {
     // With HTTP/2 a browser has all its streams on one connection, instead of six at most.
-    return createSecureServer({ ...tls, allowHTTP1: true }, listener as never)
+    const server = createSecureServer(
+      { ...tls, ...PATIENCE, handshakeTimeout: PATIENCE.headersTimeout, allowHTTP1: true },
+      listener as never,
+    )
+    // A stream sends something every 15 s: a session that is silent has none, or nobody at the other end.
+    server.on('session', (session) => session.setTimeout(PATIENCE.requestTimeout, () => session.close()))
+    return server
   } catch (cause) {
     throw new UsageError(`--tls-cert and --tls-key don't fit together, or are no PEM files (${(cause as Error).message})`, { cause })
   }

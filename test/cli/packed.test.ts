@@ -50,6 +50,15 @@ test('npx finds it', async () => {
   expect(version.stdout()).toMatch(/^\d+\.\d+\.\d+/)
 }, 30_000)
 
+test('tokens without the package that checks them are one line that names it', async () => {
+  const server = npx('serve', '--port', '0', '--jwt-secret', 'x'.repeat(32))
+  expect([await server.ended, server.stdout(), server.stderr()]).toEqual([
+    1,
+    '',
+    'server-sent serve: tokens need the package `jose`: npm install jose\n',
+  ])
+}, 30_000)
+
 test('an engine whose package is missing is one line that names it', async () => {
   const server = npx('serve', '--port', '0', '--engine', 'disk:./data')
   expect([await server.ended, server.stdout(), server.stderr()]).toEqual([

@@ -18,6 +18,8 @@ export interface Running {
   readonly ended: Promise<number>
 }
 
+export type Server = Running & { readonly url: string }
+
 export interface Ended {
   readonly code: number
   readonly stdout: string
@@ -25,8 +27,12 @@ export interface Ended {
 }
 
 /** Starts a program, by default the built command line; it is gone with the test. */
-export function start(args: readonly string[], { command = process.execPath, cwd = process.cwd() } = {}): Running {
-  const child = spawn(command, command === process.execPath ? [main, ...args] : args, { cwd, stdio: 'pipe' })
+export function start(args: readonly string[], { command = process.execPath, cwd = process.cwd(), env = {} } = {}): Running {
+  const child = spawn(command, command === process.execPath ? [main, ...args] : args, {
+    cwd,
+    stdio: 'pipe',
+    env: { ...process.env, ...env },
+  })
   const kill = (): boolean => child.kill('SIGKILL')
   process.once('exit', kill)
   let [out, err] = ['', '']
@@ -70,8 +76,13 @@ export async function runToEnd(args: readonly string[], input = ''): Promise<End
 }
 
 /** A standalone server on a port of its own. */
-export async function startServer(...flags: readonly string[]): Promise<Running & { readonly url: string }> {
-  const child = start(['serve', '--port', '0', ...flags])
+export function startServer(...flags: readonly string[]): Promise<Server> {
+  return startServerWith({}, ...flags)
+}
+
+/** The same with variables of its environment. */
+export async function startServerWith(env: Readonly<Record<string, string>>, ...flags: readonly string[]): Promise<Server> {
+  const child = start(['serve', '--port', '0', ...flags], { env })
   await child.printed(/Listening on \S+\n/)
   return { ...child, url: /Listening on (\S+)/.exec(child.stdout())?.[1] as string }
 }

@@ -51,17 +51,26 @@ export function allowReading(headers: Headers, request: Request, cors: Cors | un
  * Refuses what a page of another site could send without being asked for (a text/plain form needs no preflight), with the cookies of
  * whoever looks at it, or to a server that only this machine reaches.
  *
+ * @param isStrict It must say where it comes from, as all browsers do of what changes something.
  * @throws {Refusal} 403.
  */
-export function mustBeOurs(request: Request, cors: Cors | undefined): void {
-  if (!isFromElsewhere(request)) return
+export function mustBeOurs(request: Request, cors: Cors | undefined, { isStrict = false } = {}): void {
+  if (!isFromElsewhere(request)) {
+    if (!isStrict || request.headers.has('origin') || request.headers.has('sec-fetch-site')) return
+    throw new Refusal(
+      403,
+      'ORIGIN_NOT_ALLOWED',
+      'With a cookie, publishing needs the header Origin: send it, or the token in Authorization',
+    )
+  }
   const headers = new Headers()
   const origin = request.headers.get('origin')
   if (cors) allowOrigin(headers, origin, cors)
   const isAllowed = headers.has('access-control-allow-origin')
   if (isAllowed && (cors?.credentials || !request.headers.has('cookie'))) return
   const remedy = isAllowed ? '`cors.credentials` must be true for requests with cookies' : '`cors.origin` names those that may'
-  throw new Refusal(403, 'ORIGIN_NOT_ALLOWED', `Pages of ${show(origin ?? 'another site')} may not publish here: ${remedy}`)
+  const what = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'publish'
+  throw new Refusal(403, 'ORIGIN_NOT_ALLOWED', `Pages of ${show(origin ?? 'another site')} may not ${what} here: ${remedy}`)
 }
 
 function isFromElsewhere({ url, headers }: Request): boolean {
