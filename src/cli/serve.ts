@@ -21,34 +21,48 @@ const PATIENCE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCh
 /** The standalone server, until a signal ends it. */
 export async function serve(args: readonly string[]): Promise<void> {
   const options = serveOptions(args, process.env)
-  const { isStopped, stopped } = untilSignal()
+  const { signal, isAsked, asked, urged } = signals()
   const hub = await openHub(options)
   const { server, close } = createServerFor(hub, options)
   try {
-    if (isStopped()) return
+    if (isAsked()) return
     const url = await listen(server, options)
     process.stdout.write(`Listening on ${url}\n`)
-    await stopped
+    await asked
+    // Somebody at a keyboard doesn't want to wait.
+    if (signal() === 'SIGTERM') await Promise.race([hub.drain({ within: options.drainWithin }), urged])
   } finally {
     // The streams end with the hub; without them the connections do.
-    const closed = close()
+    const closed = close(urged)
     await hub.close()
     await closed
   }
 }
 
-/** The first signal asks to stop, the second doesn't ask. */
-function untilSignal(): { isStopped: () => boolean; stopped: Promise<void> } {
-  let isStopped = false
-  const stopped = new Promise<void>((resolve) => {
-    const stop = (): void => {
-      if (isStopped) process.exit(1)
-      isStopped = true
-      resolve()
-    }
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
-  })
-  return { isStopped: () => isStopped, stopped }
+interface Signals {
+  readonly signal: () => NodeJS.Signals | undefined
+  readonly isAsked: () => boolean
+  /** The first signal. */
+  readonly asked: Promise<void>
+  /** The second. */
+  readonly urged: Promise<void>
+}
+
+/** The first signal asks to stop, the second to do it now, the third doesn't ask. */
+function signals(): Signals {
+  const got: NodeJS.Signals[] = []
+  let [ask, urge] = [(): void => {}, (): void => {}]
+  const asked = new Promise<void>((resolve) => (ask = resolve))
+  const urged = new Promise<void>((resolve) => (urge = resolve))
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      got.push(name)
+      if (got.length > 2) process.exit(1)
+      if (got.length > 1) urge()
+      ask()
+    })
+  }
+  return { signal: () => got[0], isAsked: () => got.length > 0, asked, urged }
 }
 
 async function openHub({ engine, history, corsOrigins, allowHosts, jwt, limits, trustProxy, maxAge }: ServeOptions): Promise<Hub> {
@@ -89,8 +103,8 @@ async function engineOf(engine: ServeOptions['engine']): Promise<Engine> {
 
 interface Closable {
   readonly server: Server | Http2SecureServer
-  /** Takes no more connections, and ends those that there are. */
-  close(): Promise<void>
+  /** Takes no more connections, and ends those that there are; when it is urged, at once. */
+  close(urged: Promise<void>): Promise<void>
 }
 
 function createServerFor(hub: Hub, { tls }: ServeOptions): Closable {
@@ -109,13 +123,15 @@ function createServerFor(hub: Hub, { tls }: ServeOptions): Closable {
   })
   return {
     server,
-    async close() {
+    async close(urged) {
       if (!server.listening) return
       const closed = new Promise((resolve) => server.close(resolve))
       for (const session of sessions) session.close()
-      const timer = setTimeout(() => {
+      const cut = (): void => {
         for (const socket of sockets) socket.destroy()
-      }, LINGER)
+      }
+      const timer = setTimeout(cut, LINGER)
+      void urged.then(cut)
       await closed
       clearTimeout(timer)
     },

@@ -25,6 +25,8 @@ export interface Core {
   readonly whenSlow: 'replay' | 'latest' | 'disconnect'
   /** Who is further behind, in bytes, is told of a gap, or disconnected. */
   readonly maxLag: number
+  /** How long a connection lasts, in milliseconds. */
+  readonly maxAge: number
   /** What an item is the newest value of. */
   keyOf(frame: Frame): string
   readonly counts: { published: number; delivered: number; gaps: number }

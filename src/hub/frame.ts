@@ -62,6 +62,11 @@ export function idFrame(id: string): Frame {
   return { seq: 0, topic: '', fields: undefined, size: OVERHEAD, body: () => bytesOf(formatItem({ id })) }
 }
 
+/** A block that says when to come back, in milliseconds. */
+export function retryFrame(retry: number): Frame {
+  return { seq: 0, topic: '', fields: undefined, size: OVERHEAD, body: () => bytesOf(formatItem({ retry })) }
+}
+
 /** A block that does nothing but be there. */
 export function quietFrame(): Frame {
   return { seq: 0, topic: '', fields: undefined, size: OVERHEAD, body: () => bytesOf(formatItem({ comment: '' })) }

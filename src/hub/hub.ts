@@ -8,6 +8,7 @@ import type { Answerer } from '../respond/answer.js'
 import { createTurns } from '../util/turns.js'
 import type { Core } from './core.js'
 import { formatCursor } from './cursor.js'
+import { createDrain, type Drain } from './drain.js'
 import { createFanOut } from './fanout.js'
 import { createAnswer, toResponse } from './http/http.js'
 import { interestOf } from './interest.js'
@@ -67,7 +68,12 @@ export interface Hub<D = unknown, I = SseItem<string>> {
    * again, as it is for requests that are on their way: change what it goes by first.
    */
   revoke(principal: string): void
-  /** Ends all subscriptions and closes the engine. */
+  /**
+   * Goes away without a rush: new streams over HTTP are refused with 503, those that there are end one after the other, spread evenly over
+   * so many milliseconds, and their clients come back spread, too. What is published meanwhile is stored and sent. Then it closes.
+   */
+  drain(options: { readonly within: number }): Promise<void>
+  /** Ends all subscriptions and closes the engine, now; also while it drains. */
   close(): Promise<void>
 }
 
@@ -84,7 +90,7 @@ export function createHub<O, N>(
 export function createHub(options?: HubOptions<unknown, SseItem<string>> & { events?: undefined }): Hub
 // oxlint-disable-next-line typescript/no-explicit-any -- it stands for both
 export function createHub(options: HubOptions<any, any> & { events?: object | undefined } = {}): Hub<any, any> {
-  const { engine = memoryEngine(), onError = console.error, events, whenSlow = 'replay', stallTimeout = 30_000, maxAge } = options
+  const { engine = memoryEngine(), onError = console.error, events, whenSlow = 'replay', stallTimeout = 30_000, maxAge = 0 } = options
   // Everybody else is told of what is behind a gap, or reads it.
   const { maxLag = whenSlow === 'disconnect' ? 2 ** 20 : Infinity, publishTimeout, limits = {} } = options
   for (const [name, value] of Object.entries({ publishTimeout, maxLag, stallTimeout, maxAge, ...limits })) checkNumber(name, value)
@@ -93,6 +99,8 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   const toItem = itemsOf(events)
   const idOf = (seq: number, scope = ''): string => formatCursor({ epoch: tail.epoch, seq, owed: false, scope })
   let closed = false
+  let closing: Promise<void> | undefined
+  let draining: Drain | undefined
 
   const ring = createRing(RING_BYTES)
   const counts = { published: 0, delivered: 0, gaps: 0 }
@@ -118,6 +126,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     laggards: createLaggards({ stallTimeout, budget: STALLED_BYTES, maxLag: whenSlow === 'disconnect' ? maxLag : Infinity }),
     whenSlow,
     maxLag,
+    maxAge: maxAge === 0 ? Infinity : maxAge,
     keyOf: ({ topic, fields }) => publisher.keyOf(topic, fields ?? { data: '' }),
     counts,
     snapshotOf: (topic) => settingsOf(topic).snapshot,
@@ -148,18 +157,30 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
       revocations.revoke(principal)
       for (const reader of readers) if (reader.options.principal === principal) reader.cut()
     },
-    async close() {
-      if (closed) return
-      closed = true
-      await publisher.close()
-      tail.close()
-      core.laggards.close()
-      for (const reader of readers) reader.end()
-      await engine.close()
+    drain({ within }) {
+      if (!(within >= 0)) throw new TypeError(mustBe('within', 'a number >= 0', within))
+      // Those of the application's own routes that begin from now on end with the close.
+      if (!closed)
+        draining ??= createDrain(
+          [...readers].filter((reader) => reader.isConnection),
+          within,
+        )
+      return (draining?.done ?? Promise.resolve()).then(hub.close)
     },
+    close: () => (closing ??= close()),
   }
-  const answer = createAnswer({ hub, isOpen: () => tail.isOpen && !closed, revocations }, options)
+  const answer = createAnswer({ hub, isOpen: () => tail.isOpen && !closed, isDraining: () => draining !== undefined, revocations }, options)
   return hub
+
+  async function close(): Promise<void> {
+    closed = true
+    draining?.stop()
+    await publisher.close()
+    tail.close()
+    core.laggards.close()
+    for (const reader of readers) reader.end()
+    await engine.close()
+  }
 }
 
 function checkSubscription(options: SubscribeOptions<unknown, unknown>): void {

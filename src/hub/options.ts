@@ -53,6 +53,10 @@ export interface HubOptions<D, I> extends Opt<{
   whenSlow: 'replay' | 'latest' | 'disconnect'
   maxLag: number
   stallTimeout: number
+  /**
+   * How many milliseconds a stream over HTTP may last, shortened by chance by up to a fifth; then it is ended, and its client comes back:
+   * to another process, say, where there is one more by now. 0 is off. @default 0
+   */
   maxAge: number
   /** How many milliseconds a publish may take. @default 10_000 */
   publishTimeout: number

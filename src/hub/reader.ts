@@ -5,8 +5,9 @@ import { whenAborted } from '../util/abort.js'
 import { later } from '../util/wait.js'
 import type { Core } from './core.js'
 import { formatCursor, parseCursor } from './cursor.js'
+import type { Leaver } from './drain.js'
 import type { Group, Live } from './fanout.js'
-import { Batch, idFrame, idLineOf, looseFrame, quietFrame, type Frame } from './frame.js'
+import { Batch, idFrame, idLineOf, looseFrame, quietFrame, retryFrame, type Frame } from './frame.js'
 import { LOOKS, type Silent } from './silences.js'
 import { interestOf, type Interest } from './interest.js'
 import type { Laggard } from './laggards.js'
@@ -34,6 +35,8 @@ const PAGE = 64 * 1024
 // How many snapshots of one reader are asked for at once.
 const SNAPSHOTS_AT_ONCE = 8
 const NEVER = Infinity
+// Of a connection's longest time.
+const SHORTENED = 0.2
 // How long to wait for a store that is behind what it has told before, in milliseconds.
 const BEHIND = 10
 
@@ -43,7 +46,7 @@ const BEHIND = 10
  *
  * A class, because there are tens of thousands of them, most of them idle.
  */
-export class Reader implements Feed, Live, Laggard, Silent {
+export class Reader implements Feed, Live, Laggard, Silent, Leaver {
   cursor = 0
   slot = -1
   isSolo: boolean
@@ -116,7 +119,8 @@ export class Reader implements Feed, Live, Laggard, Silent {
     readers.add(this)
     if (signal) this.#offSignal = whenAborted(signal, () => this.end())
     if (!this.#sink) return
-    if (expiresAt) this.#timer = later(() => this.end(), Math.max(0, expiresAt.getTime() - Date.now()))
+    const lifetime = Math.min(expiresAt ? expiresAt.getTime() - Date.now() : Infinity, this.isConnection ? this.#longest() : Infinity)
+    if (lifetime < Infinity) this.#timer = later(() => this.end(), Math.max(0, lifetime))
     if (tail.isOpen && this.#given === '' && this.options.from !== 'earliest' && !this.#hasSnapshots()) {
       // Most of them: nothing to wait for.
       this.#epoch = tail.epoch
@@ -166,6 +170,21 @@ export class Reader implements Feed, Live, Laggard, Silent {
   cut(): void {
     if (this.#lags && this.#sink?.drop) this.drop()
     else this.end()
+  }
+
+  /** It comes back by itself, as a loop doesn't. */
+  get isConnection(): boolean {
+    return this.#sink?.drop !== undefined
+  }
+
+  /** Shortened by chance, so that those that came together don't come back together. */
+  #longest(): number {
+    return this.#core.maxAge * (1 - SHORTENED * Math.random())
+  }
+
+  sendAway(retry: number): void {
+    this.#write([retryFrame(retry)])
+    this.end()
   }
 
   /** Ends it from the hub's side. */

@@ -86,7 +86,7 @@ describe('serve', () => {
     await sleep(50)
     const begun = performance.now()
     server.signal('SIGTERM')
-    expect(await server.ended).toBe(1)
+    expect(await server.ended).toBe(0)
     expect(performance.now() - begun).toBeLessThan(500)
   })
 

@@ -15,7 +15,7 @@ import { readText } from './body.js'
 import { grantOf, mustAllow, mustStillHold, type Granted } from './grant.js'
 import { allowReading, hostCheck, mustBeOurs } from './origin.js'
 import { createRate } from './rate.js'
-import { closed, Refusal, refusalOf, tooFast, tooMany } from './refusal.js'
+import { closed, draining, Refusal, refusalOf, tooFast, tooMany } from './refusal.js'
 import { routeOf } from './route.js'
 
 type Options = HubOptions<unknown, unknown> & { readonly events?: object | undefined }
@@ -34,6 +34,7 @@ interface Asked {
 interface Face {
   readonly hub: Hub<unknown, unknown>
   readonly isOpen: () => boolean
+  readonly isDraining: () => boolean
   readonly revocations: Revocations
 }
 
@@ -48,7 +49,7 @@ const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
  *
  * @throws {TypeError} for an option of the wrong type.
  */
-export function createAnswer({ hub, isOpen, revocations }: Face, options: Options): Answer {
+export function createAnswer({ hub, isOpen, isDraining, revocations }: Face, options: Options): Answer {
   const { authorize, limits = {}, onError = console.error, cors, events, trustProxy = false } = options
   const { topicsPerConnection = 100, itemBytes = 2 ** 20, publishesPerSecond = Infinity } = limits
   const { connections = Infinity, connectionsPerPrincipal = Infinity, connectionsPerAddress = Infinity } = limits
@@ -68,6 +69,8 @@ export function createAnswer({ hub, isOpen, revocations }: Face, options: Option
     const to = routeOf(request.method, pathname)
     if (to.name === 'preflight') return new Response(null, { status: 204, headers: { allow: to.allow } })
     if (!isOpen()) throw closed()
+    // Also told to load balancers, so that they send nobody here any more.
+    if (isDraining() && (to.name === 'events' || to.name === 'health')) throw draining()
     if (to.name === 'health') return json(200, { status: 'ok' })
     const watch = revocations.watch()
     let isSeated = false
@@ -91,6 +94,8 @@ export function createAnswer({ hub, isOpen, revocations }: Face, options: Option
       throw new Refusal(400, 'INVALID_PARAMETER', `${mustBe('?from=', 'now or earliest', from)}; a position is sent as Last-Event-ID`)
     mustAllow('read', grant, selectors)
     const { principal, expiresAt } = grant
+    // Since it was asked who it is.
+    if (isDraining()) throw draining()
     const full = seats.refuses({ principal, address })
     if (full) throw tooMany(full, seatLimits[full])
     const seat = seats.take({ principal, address }, watch)

@@ -55,6 +55,10 @@ export function closed(): Refusal {
   return new Refusal(503, 'SSE_CLOSED', 'The hub is closed, or not open yet: try again in a moment', SOON)
 }
 
+export function draining(): Refusal {
+  return new Refusal(503, 'SSE_CLOSED', 'The hub is about to close, and begins no more streams: try again in a moment, with another', SOON)
+}
+
 /** 503 where it is nobody's fault, 429 where it is that of whoever asks. */
 export function tooMany(limit: keyof SeatLimits, most: number): Refusal {
   const status = limit === 'connections' ? 503 : 429
