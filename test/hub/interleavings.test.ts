@@ -532,40 +532,41 @@ describe('a reader on its way', () => {
     }),
   )
 
-  test(
-    'told of a gap while a new epoch begins: no item of the new one under an id of the old one',
-    interleaving(async ({ connect, node, clock, store, rest }) => {
-      let isOn = false
-      const hub = await node(
-        {
-          async onRead(selectors, _, read) {
-            if (!isOn || selectors.length > 1) return read()
-            // The node itself hears of it last.
-            if (String(selectors) === '**') await clock.sleep(30)
-            // Of two topics that are read one beside the other, one is read before and one after.
-            if (String(selectors) === 'c') {
-              const page = await read()
-              await clock.sleep(10)
-              return page
-            }
-            await clock.sleep(5)
-            if (String(selectors) === 'a' && store.epochs.length === 1) {
-              store.reset()
-              await hub.publish('a', 'new')
-            }
-            return read()
+  test.each(['a', 'c'])(
+    'told of a gap while a new epoch begins, of which %s has not heard: no item of the new one under an id of the old one',
+    (behind) =>
+      interleaving(async ({ connect, node, clock, store, rest }) => {
+        let isOn = false
+        const hub = await node(
+          {
+            async onRead(selectors, _, read) {
+              if (!isOn || selectors.length > 1) return read()
+              // The node itself hears of it last.
+              if (String(selectors) === '**') await clock.sleep(30)
+              // Of two topics that are read one beside the other, one is read before and one after.
+              if (String(selectors) === behind) {
+                const page = await read()
+                await clock.sleep(10)
+                return page
+              }
+              await clock.sleep(5)
+              if (String(selectors) !== '**' && store.epochs.length === 1) {
+                store.reset()
+                await hub.publish(String(selectors), 'new')
+              }
+              return read()
+            },
           },
-        },
-        { topics: { a: { history: { size: 2 } } } },
-      )
-      const first = connect(hub, ['a', 'c'], '', { leaveAfter: 1 })
-      await rest()
-      for (const n of ['1', '2', '3', '4']) await hub.publish('a', n)
-      isOn = true
-      const resumed = connect(hub, ['a', 'c'], first.judge.lastId)
-      await rest()
-      expect(resumed.judge.gaps).toMatchObject([{ reason: 'epoch' }])
-    }),
+          { topics: { a: { history: { size: 2 } } } },
+        )
+        const first = connect(hub, ['a', 'c'], '', { leaveAfter: 1 })
+        await rest()
+        for (const n of ['1', '2', '3', '4']) await hub.publish('a', n)
+        isOn = true
+        const resumed = connect(hub, ['a', 'c'], first.judge.lastId)
+        await rest()
+        expect(resumed.judge.gaps).toMatchObject([{ reason: 'epoch' }])
+      })(),
   )
 
   test(
@@ -606,7 +607,13 @@ describe('a reader on its way', () => {
     'for which something comes just as its silence is broken: its id does not step back',
     interleaving(
       async ({ connect, node, clock, rest }) => {
-        const hub = await node()
+        // Its look at the clock is where the silence ends, between an item's coming and its being written.
+        const hub = await node({
+          onHint(_, deliver) {
+            performance.now()
+            deliver()
+          },
+        })
         let { lastId } = connect(hub, ['a', 'b'], hub.lastEventId, { leaveAfter: 1 }).judge
         await rest()
         // At any moment around the one at which the silence has lasted long enough.
@@ -727,6 +734,22 @@ describe('a snapshot', () => {
       connect(hub, 'a', '', { hasSnapshot: () => true })
       await rest()
       expect(calls.length).toBe(2)
+    }),
+  )
+
+  test(
+    'after a gap has everything in it that was missed: one that was asked for before is not enough',
+    interleaving(async (stage) => {
+      const { connect, node, clock } = stage
+      const calls: string[] = []
+      const hub = await node({}, { topics: { a: { history: { size: 1 }, snapshot: slow(stage, calls, false, 60) } } })
+      const options = { hasSnapshot: () => true }
+      connect(hub, 'a', '', options)
+      await clock.sleep(35)
+      for (const n of ['1', '2', '3', '4']) await hub.publish('a', n)
+      const resumed = connect(hub, 'a', `${stage.store.epoch}-0`, options)
+      await clock.sleep(200)
+      expect(resumed.judge.blocks.map(({ event, data, id }) => event ?? data ?? seqOf(id))).toEqual([0, 'gap', 'snapshot', '4'])
     }),
   )
 

@@ -185,6 +185,10 @@ export function createJudge(options: JudgeOptions): Judge {
     if (id !== undefined) fail('A snapshot must not move the cursor')
     const state = JSON.parse(data) as State
     if (!selects(selectors, state.topic)) fail('A snapshot of a topic that nobody asked for')
+    // What was missed before it is in it.
+    const missed = Math.max(0, ...told.filter((gap) => selects(gap.selectors, state.topic)).map(({ to }) => to))
+    const last = inEpoch([state.topic]).findLast(({ seq }) => seq <= missed)
+    if (last && !reflects(state, last)) fail('A snapshot older than the gap that it follows')
     states.set(state.topic, state)
     next = 0
   }

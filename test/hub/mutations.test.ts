@@ -97,6 +97,24 @@ const mutations: readonly Mutation[] = [
     put: '',
   },
   {
+    name: 'an id below what the group has written',
+    file: 'reader.ts',
+    find: 'if (this.slot >= 0) this.cursor = Math.max',
+    put: 'if (this.slot < -1) this.cursor = Math.max',
+  },
+  {
+    name: 'a loop dropped that has no connection to give up',
+    file: 'reader.ts',
+    find: 'this.behind > maxLag && this.#sink.drop',
+    put: 'this.behind > maxLag',
+  },
+  {
+    name: 'pages of two epochs put together',
+    file: 'reader.ts',
+    find: 'if (other) return other',
+    put: '',
+  },
+  {
     name: 'nothing owed to whoever is cut off before its snapshot',
     file: 'cursor.ts',
     find: "owed: owed === '!'",
@@ -136,7 +154,11 @@ function failing(files: readonly string[]): Promise<string[]> {
 }
 
 describe.runIf(isWanted)('the tests of the hub notice', () => {
-  const files = ['test/hub/interleavings.test.ts', 'test/hub/properties.test.ts', 'src/hub/']
+  const files = [
+    'test/hub/interleavings.test.ts',
+    'test/hub/properties.test.ts',
+    ...['cursor', 'hub', 'lost', 'pages', 'ring'].map((name) => `src/hub/${name}.test.ts`),
+  ]
 
   test('nothing, when nothing is broken', { timeout: 180_000 }, async () => {
     expect(await failing(files)).toEqual([])
