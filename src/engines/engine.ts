@@ -82,7 +82,7 @@ export interface Engine {
    * Tells of new items: hints only, that may be lost, doubled, late or out of order. `through`: as far as these items are known to be
    * complete; without items it only says how far the log goes by now. Returns how to stop.
    *
-   * @param onReset The store begins a new epoch.
+   * @param onReset The store begins a new epoch: what is told after it is of that one, what was told before it of the old one.
    */
   watch(onItems: (items: readonly StoredItem[], through: number) => void, onReset: (epoch: string) => void): () => void
   /** The known topics that are selected: for the snapshots of a pattern. An engine without it gives patterns none. */
