@@ -166,7 +166,7 @@ export function blocksOf(
   }
 }
 
-export function parseBlock(text: string): Block {
+function parseBlock(text: string): Block {
   const block: { id?: string; event?: string; data?: string } = {}
   for (const line of text.split('\n')) {
     const [, name, value = ''] = /^(id|event|data): (.*)$/.exec(line) ?? []

@@ -12,7 +12,7 @@ export interface Block {
 }
 
 /** What a snapshot of these tests says: everything of the topic up to here is in it. */
-export interface State {
+interface State {
   readonly topic: string
   readonly epoch: number
   readonly seq: number

@@ -29,7 +29,7 @@ export type Op =
   | { readonly do: 'restart'; readonly node: number }
   | { readonly do: 'reset' }
 
-export const TOPICS = ['a', 'b', 'c', 't/1', 't/2', 't/3', 't/4', 't/5', 'gone/1', 'gone/2']
+const TOPICS = ['a', 'b', 'c', 't/1', 't/2', 't/3', 't/4', 't/5', 'gone/1', 'gone/2']
 
 const SETS: readonly Topics[] = [
   'a',
