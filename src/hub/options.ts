@@ -66,10 +66,14 @@ export interface HubOptions<D, I> extends Opt<{
   onError: (error: unknown) => void
 }> {}
 
-export const DEFAULT_HISTORY: History = { size: 10_000, age: 86_400_000, bytes: 16 * 2 ** 20 }
+const DEFAULT_HISTORY: History = { size: 10_000, age: 86_400_000, bytes: 16 * 2 ** 20 }
 
-/** The settings of a topic. */
-export type SettingsOf = (topic: string) => TopicSettings<unknown, unknown>
+/** The settings of a topic, with what its history is. */
+export type SettingsOf = (topic: string) => Settings
+
+interface Settings extends TopicSettings<unknown, unknown> {
+  readonly history: History
+}
 
 // How many topics' settings are remembered, so that patterns aren't tried for each item.
 const REMEMBERED = 10_000
@@ -80,18 +84,24 @@ export function settingsByTopic(topics: Record<string, TopicSettings<any, any>> 
   // A name is a pattern without wildcards.
   const rows = Object.entries(topics).map(([name, settings]) => {
     checkSettings(name, settings)
-    return { selectors: [pattern(name)] as readonly Selector[], settings }
+    return { selectors: [pattern(name)] as readonly Selector[], settings: withHistory(settings) }
   })
-  const known = new Map<string, TopicSettings<unknown, unknown>>()
+  const usual = withHistory({})
+  const known = new Map<string, Settings>()
   return (topic) => {
     let settings = known.get(topic)
     if (!settings) {
-      settings = rows.find(({ selectors }) => selects(selectors, topic))?.settings ?? {}
+      settings = rows.find(({ selectors }) => selects(selectors, topic))?.settings ?? usual
       if (known.size >= REMEMBERED) known.clear()
       known.set(topic, settings)
     }
     return settings
   }
+}
+
+// Once for all topics and items: engines keep it as it is.
+function withHistory(settings: TopicSettings<unknown, unknown>): Settings {
+  return { ...settings, history: { ...DEFAULT_HISTORY, ...settings.history } }
 }
 
 function checkSettings(topic: string, settings: TopicSettings<unknown, unknown>): void {

@@ -3,14 +3,14 @@ import { SseError } from '../errors.js'
 import { mustBe } from '../protocol/fields.js'
 import type { Opt } from '../protocol/item.js'
 import { checkTopic } from '../protocol/topic.js'
+import { createDeadlines } from '../util/deadlines.js'
 import { byteLength } from '../util/text.js'
-import { later } from '../util/wait.js'
 import { createConflation } from './conflate.js'
 import { formatCursor } from './cursor.js'
 import { toFields, type Fields } from './fields.js'
 import { looseFrame } from './frame.js'
 import type { ToItem } from './items.js'
-import { DEFAULT_HISTORY, type SettingsOf } from './options.js'
+import type { SettingsOf } from './options.js'
 import type { Tail } from './tail.js'
 
 export interface PublishOptions extends Opt<{
@@ -53,6 +53,14 @@ const INTERVAL = 100
 export function createPublisher(options: PublisherOptions): Publisher {
   const { engine, tail, settingsOf, toItem, counts, publishTimeout = 10_000, itemBytes = 2 ** 20, onError } = options
   const conflation = createConflation<Appended | null>()
+  const within = createDeadlines(
+    publishTimeout,
+    () =>
+      new SseError(
+        'SSE_ENGINE',
+        `The store didn't answer within \`publishTimeout\` (${publishTimeout} ms): the item may be stored; repeat with an \`idempotencyKey\``,
+      ),
+  )
   let closed = false
 
   function fieldsOf(data: unknown, event?: string): Fields {
@@ -69,37 +77,40 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return item === undefined ? topic : `${topic}\n${(conflate as { key: (item: unknown) => string }).key(item)}`
   }
 
-  async function publish(topic: string, data: unknown, { event, ...options }: PublishOptions = {}): Promise<Published> {
+  // Every item comes this way: a rest of options or a promise in between would cost more than all the checks.
+  async function publish(topic: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
+    const { event, idempotencyKey, transaction } = options
     checkTopic(topic)
-    const { id, ...fields } = fieldsOf(data, event)
-    if (id !== undefined) {
+    const fields = fieldsOf(data, event)
+    if (fields.id !== undefined) {
       throw new SseError('SSE_INVALID_FIELD', 'The hub gives each item its `id`: leave it out, and say `idempotencyKey` for safe repeats')
     }
-    const { idempotencyKey } = options
     if (idempotencyKey !== undefined && !(typeof idempotencyKey === 'string' && KEY.test(idempotencyKey))) {
       throw new SseError('SSE_INVALID_FIELD', mustBe('idempotencyKey', '1 to 255 printable ASCII characters', idempotencyKey))
     }
     if (closed) throw new SseError('SSE_CLOSED', 'The hub is closed')
-    const position = await put(topic, fields, options)
+    const position = await put(topic, fields, idempotencyKey, transaction)
     counts.published++
     if (!position) return { id: null }
+    const { epoch, seq } = position
     // Stored in an epoch that this node hasn't heard of.
-    if (position.epoch !== tail.epoch) tail.advance().catch(onError)
-    return { id: formatCursor({ ...position, owed: false, scope: '' }) }
+    if (epoch !== tail.epoch) tail.advance().catch(onError)
+    return { id: formatCursor({ epoch, seq, owed: false, scope: '' }) }
   }
 
-  async function put(topic: string, fields: StoredItem['fields'], options: PublishOptions): Promise<Appended | null> {
+  function put(
+    topic: string,
+    fields: StoredItem['fields'],
+    idempotencyKey: string | undefined,
+    transaction: unknown,
+  ): Promise<Appended | null> {
     const { conflate, history } = settingsOf(topic)
-    const store = (): Promise<Appended | null> => {
-      const append = (): Promise<Appended | null> =>
-        engine.append(topic, fields, { history: { ...DEFAULT_HISTORY, ...history }, ...options })
-      // In the order of the calls: those that come before the engine is open wait in a row.
-      return within(tail.isOpen ? append() : tail.ready.then(append), publishTimeout)
-    }
+    const append = (): Promise<Appended | null> => engine.append(topic, fields, { history, idempotencyKey, transaction })
+    // In the order of the calls: those that come before the engine is open wait in a row.
+    const store = (): Promise<Appended | null> => within(tail.isOpen ? append() : tail.ready.then(append))
     if (!conflate) return store()
     const key = keyOf(topic, fields)
-    if (options.idempotencyKey === undefined && options.transaction === undefined)
-      return conflation.publish(key, conflate.interval ?? INTERVAL, store)
+    if (idempotencyKey === undefined && transaction === undefined) return conflation.publish(key, conflate.interval ?? INTERVAL, store)
     // It must not be superseded, or its repeat would be a new item; and what is held was published before it.
     void conflation.flush(key)
     return store()
@@ -113,24 +124,5 @@ export function createPublisher(options: PublisherOptions): Publisher {
       closed = true
       return conflation.flush()
     },
-  }
-}
-
-async function within<T>(work: Promise<T>, time: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = later(() => {
-      reject(
-        new SseError(
-          'SSE_ENGINE',
-          `The store didn't answer within \`publishTimeout\` (${time} ms): the item may be stored; repeat with an \`idempotencyKey\``,
-        ),
-      )
-    }, time)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

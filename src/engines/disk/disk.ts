@@ -142,10 +142,12 @@ export function diskEngine(options: DiskOptions): Engine {
       const { epoch, head } = openNow().position()
       return { epoch, head }
     },
-    async append(topic, fields, { history, idempotencyKey, transaction }: AppendOptions) {
-      openNow()
-      if (transaction !== undefined) throw new TypeError("`transaction`: the disk engine can't write within a transaction of the caller's")
-      return await new Promise<Appended>((resolve, reject) => {
+    append(topic, fields, { history, idempotencyKey, transaction }: AppendOptions) {
+      // What is thrown in here rejects.
+      return new Promise<Appended>((resolve, reject) => {
+        openNow()
+        if (transaction !== undefined)
+          throw new TypeError("`transaction`: the disk engine can't write within a transaction of the caller's")
         waiting.push({ topic: checkTopic(topic), fields: checkedFields(fields), history, idempotencyKey, resolve, reject })
         writing ??= commitAll()
       })

@@ -72,9 +72,10 @@ export function write(store: Store, drafts: readonly Draft[], window: number): B
   for (const [name, { topic, added }] of written) {
     changes.push(...dropOld(store, name, topic, added, now).changes)
     const kept = keepNew(topic, added, now)
+    const named = Buffer.from(name, 'latin1')
     for (const { item, record } of kept) {
       changes.push({ table: store.items, key: [name, item.seq], record })
-      log.push({ table: store.log, key: item.seq, record: Buffer.from(name, 'latin1'), last: true })
+      log.push({ table: store.log, key: item.seq, record: named, last: true })
     }
     changes.push(...passing(store, added.slice(0, added.length - kept.length)))
     changes.push({ table: store.topics, key: name, record: encodeTopic(topic) })

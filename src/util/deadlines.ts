@@ -1,0 +1,52 @@
+import { later } from './wait.js'
+
+interface Open {
+  readonly until: number
+  readonly expire: () => void
+}
+
+/**
+ * Promises that must settle within so many milliseconds each, with one timer for all: where thousands are under way, a timer and a race
+ * for each would cost more than what they wait for.
+ *
+ * @returns What the work gives, or a rejection with what `late` makes.
+ */
+export function createDeadlines(time: number, late: () => unknown): <T>(work: Promise<T>) => Promise<T> {
+  // In the order of their ends, since all have the same time: the first is the next.
+  const open = new Set<Open>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function look(): void {
+    timer = undefined
+    const now = performance.now()
+    for (const one of open) {
+      // Timers may be early by a part of a millisecond.
+      if (one.until > now) return void (timer = later(look, Math.max(1, one.until - now)))
+      open.delete(one)
+      one.expire()
+    }
+  }
+
+  function close(one: Open): void {
+    if (!open.delete(one) || open.size > 0) return
+    clearTimeout(timer)
+    timer = undefined
+  }
+
+  return (work) =>
+    new Promise((resolve, reject) => {
+      const one = { until: performance.now() + time, expire: () => reject(late()) }
+      open.add(one)
+      timer ??= later(look, time)
+      work.then(
+        (value) => {
+          close(one)
+          resolve(value)
+        },
+        (error: unknown) => {
+          close(one)
+          reject(error)
+        },
+      )
+    })
+}
