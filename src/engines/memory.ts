@@ -179,7 +179,9 @@ export function memoryEngine({ maxBytes = 256 * 2 ** 20, maxTopics = 100_000, id
 
   return {
     supports: { durable: false, shared: false, transactions: false },
-    opened: { epoch, head },
+    get opened() {
+      return { epoch, head }
+    },
     open: () => open(() => ({ epoch, head })),
     append: (topic, fields, options) => open(() => append(topic, fields, options)),
     read: (selectors, after, options) => open(() => read(selectors, after, options)),

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { memoryEngine } from '../engines/memory.js'
+import { SseItem } from '../protocol/item.js'
 import { sse } from '../respond/response.js'
 import { collect } from '../testing/collect.js'
+import { sleep } from '../util/wait.js'
 import { createHub } from './hub.js'
+
+const never = new AbortController().signal
 
 const open = (lastEventId = ''): Request => new Request('http://a.test/', { headers: lastEventId ? { 'last-event-id': lastEventId } : {} })
 
@@ -43,4 +48,65 @@ describe('a subscription', () => {
     expect(rest).toMatchObject([{ data: '3' }, { data: '4' }])
     await hub.close()
   })
+})
+
+describe('a snapshot that names what it reflects', () => {
+  const snapshotHub = (id: () => string | null, history?: number): ReturnType<typeof createHub> =>
+    createHub({
+      topics: {
+        a: { history: { size: history }, snapshot: () => new SseItem('state', { event: 'state', id: id() ?? undefined }) },
+      },
+    })
+
+  test('and is older than the reader is followed by what came between, before what is live', async () => {
+    let reflected: string | null = null
+    const hub = snapshotHub(() => reflected)
+    await hub.publish('a', '1')
+    reflected = (await hub.publish('a', '2')).id
+    for (const data of ['3', '4']) await hub.publish('a', data)
+    const items = collect(sse(hub.subscribe('a'), { request: open() }), 4)
+    await sleep(20, never)
+    await hub.publish('a', '5')
+    const seen = await items
+    expect(seen.map(({ data }) => data)).toEqual(['state', '3', '4', '5'])
+    // No id below that of the connection's start.
+    expect(seen.map(({ id }) => id?.split('-')[1])).toEqual([undefined, undefined, undefined, '5'])
+    await hub.close()
+  })
+
+  test('and is older than the history is followed by a gap', async () => {
+    let reflected: string | null = null
+    const hub = snapshotHub(() => reflected, 1)
+    reflected = (await hub.publish('a', '1')).id
+    for (const data of ['2', '3', '4']) await hub.publish('a', data)
+    const [state, gap, last] = await collect(sse(hub.subscribe('a'), { request: open() }), 3)
+    expect([state?.data, last?.data]).toEqual(['state', '4'])
+    const [epoch] = reflected!.split('-')
+    expect(JSON.parse(gap!.data)).toEqual({ topics: ['a'], reason: 'expired', from: reflected, to: `${epoch}-3` })
+    await hub.close()
+  })
+
+  test('and is newer than the reader leaves out what is in it', async () => {
+    let reflected: string | null = null
+    const hub = snapshotHub(() => reflected)
+    const before = hub.lastEventId
+    await hub.publish('a', '1')
+    reflected = (await hub.publish('a', '2')).id
+    await hub.publish('a', '3')
+    // Its first id says that the snapshot is owed.
+    const items = await collect(sse(hub.subscribe('a'), { request: open(`${before}!`) }), 2)
+    expect(items.map(({ data }) => data)).toEqual(['state', '3'])
+    await hub.close()
+  })
+})
+
+test('a second hub on a memory engine that is in use begins where the engine is', async () => {
+  const engine = memoryEngine()
+  const first = createHub({ engine })
+  const { id } = await first.publish('a', '1')
+  const second = createHub({ engine })
+  expect(second.lastEventId).toBe(id)
+  await first.publish('a', '2')
+  expect(await collect(second.subscribe('a', { lastEventId: id ?? '' }), 1)).toMatchObject([{ data: '2' }])
+  await first.close()
 })

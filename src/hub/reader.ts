@@ -1,5 +1,5 @@
 import type { Feed, FeedSink } from '../respond/feed.js'
-import { keyOf, type Selector } from '../protocol/topic.js'
+import type { Selector } from '../protocol/topic.js'
 import type { Gap } from '../protocol/events.js'
 import { whenAborted } from '../util/abort.js'
 import { later } from '../util/wait.js'
@@ -9,7 +9,9 @@ import type { Leaver } from './drain.js'
 import type { Group, Live } from './fanout.js'
 import { Batch, idFrame, idLineOf, looseFrame, quietFrame, retryFrame, type Frame } from './frame.js'
 import { LOOKS, type Silent } from './silences.js'
-import { interestOf, type Interest } from './interest.js'
+import { between, hasSnapshots, openingOf, snapshotOf, topicsWithSnapshots } from './opening.js'
+import { expiredIn } from './expired.js'
+import type { Interest } from './interest.js'
 import type { Laggard } from './laggards.js'
 import { newestOf } from './newest.js'
 import type { FramePage } from './pages.js'
@@ -121,7 +123,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     if (!this.#sink) return
     const lifetime = Math.min(expiresAt ? expiresAt.getTime() - Date.now() : Infinity, this.isConnection ? this.#longest() : Infinity)
     if (lifetime < Infinity) this.#timer = later(() => this.end(), Math.max(0, lifetime))
-    if (tail.isOpen && this.#given === '' && this.options.from !== 'earliest' && !this.#hasSnapshots()) {
+    if (tail.isOpen && this.#given === '' && this.options.from !== 'earliest' && !hasSnapshots(this.#core, this.options)) {
       // Most of them: nothing to wait for.
       this.#epoch = tail.epoch
       this.cursor = tail.settled
@@ -226,7 +228,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
       this.#epoch = tail.epoch
       this.cursor = cursor.seq
       this.#write([idFrame(given)], this.cursor)
-      if (cursor.owed) await this.#sendSnapshots(await this.#topicsWithSnapshots(this.#interest.selectors), this.cursor)
+      if (cursor.owed) await this.#sendSnapshotsOf(this.#interest.selectors, this.cursor)
       // Not from the ring, which may have what the log has dropped by now.
       if (this.cursor < tail.settled) await this.#readLog(true)
       return
@@ -236,7 +238,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   /** A reader without a position. */
   async #beginAnew(): Promise<void> {
-    const { epoch, at, owed } = await this.#firstPosition()
+    const { epoch, at, owed } = await openingOf(this.#core, this.#interest, this.options)
     this.#enterAt(epoch, at)
     if (owed.length === 0) return this.#write([this.#idFrame(at)], at)
     // Cut off before its snapshots, it comes back with an id that says so.
@@ -246,7 +248,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   /** From a position that means nothing here: a gap, then what a new reader gets. */
   async #restart(reason: Gap['reason'], from: string): Promise<void> {
-    const { epoch, at, owed } = await this.#firstPosition()
+    const { epoch, at, owed } = await openingOf(this.#core, this.#interest, this.options)
     this.#enterAt(epoch, at)
     // Its own id, so that it is told again if it is cut off before it has heard.
     await this.#send([idFrame(from)])
@@ -259,22 +261,6 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     this.cursor = position
     this.#told = this.#skip = this.#page = undefined
     this.#tellAt = NEVER
-  }
-
-  /** Where a reader without a position begins, and the topics whose snapshots it gets. */
-  async #firstPosition(): Promise<{ epoch: string; at: number; owed: readonly string[] }> {
-    const { tail, engine, snapshots } = this.#core
-    const { selectors } = this.#interest
-    if (this.options.from === 'earliest') {
-      const { epoch, trimmed } = await engine.read(selectors, tail.settled, { limit: 1, bytes: 1 })
-      await tail.reach({ epoch, seq: trimmed })
-      // Where nothing was dropped the history says it all.
-      return { epoch, at: Math.min(trimmed, tail.settled), owed: trimmed === 0 ? [] : await this.#topicsWithSnapshots(selectors) }
-    }
-    const owed = await this.#topicsWithSnapshots(selectors)
-    // From where a snapshot under way was asked for, so that it can be shared.
-    const positions = owed.map((topic) => snapshots.positionOf(this.#snapshotOf(topic), topic) ?? NEVER)
-    return { epoch: tail.epoch, at: Math.min(tail.settled, ...positions), owed }
   }
 
   // ── Reading ──
@@ -333,7 +319,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     this.#liveAt = -1
     this.cursor = this.#core.tail.settled
     await this.#tellGap(selectors, 'dropped', from, this.cursor)
-    await this.#sendSnapshots(await this.#topicsWithSnapshots(selectors), this.cursor)
+    await this.#sendSnapshotsOf(selectors, this.cursor)
   }
 
   get #isHeldToLatest(): boolean {
@@ -367,31 +353,13 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   /** Some of the topics no longer have all that comes after the cursor: tells of which, and gives what there is. */
   async #tellExpired(whole: FramePage): Promise<FramePage> {
-    const { pages } = this.#core
-    const { cursor } = this
-    const { selectors } = this.#interest
-    // Each by itself: only so it can be told which have lost something, and of the others nothing is said.
-    const parts =
-      selectors.length === 1
-        ? [whole]
-        : await Promise.all(selectors.map((selector) => pages.read(interestOf([selector]), whole.epoch, cursor, true)))
-    // The log has begun a new epoch meanwhile: its numbers say nothing of what is lost in this one.
-    const other = parts.find(({ epoch }) => epoch !== whole.epoch)
-    if (other) return other
-    const told = (this.#told ??= new Map())
-    const lost = parts.flatMap(({ trimmed }, index) => {
-      const selector = selectors[index] as Selector
-      const before = Math.max(cursor, told.get(keyOf(selector)) ?? 0)
-      if (trimmed > before) told.set(keyOf(selector), trimmed)
-      return trimmed > before ? [{ selector, trimmed }] : []
-    })
+    this.#told ??= new Map()
+    const { page, lost, to } = await expiredIn(this.#core, this.#interest, whole, this.cursor, this.#told)
     if (lost.length > 0) {
-      const topics = lost.map(({ selector }) => selector)
-      const to = Math.max(...lost.map(({ trimmed }) => trimmed))
-      await this.#tellGap(topics, 'expired', this.#idNow(), to)
-      await this.#sendSnapshots(await this.#topicsWithSnapshots(topics), to)
+      await this.#tellGap(lost, 'expired', this.#idNow(), to)
+      await this.#sendSnapshotsOf(lost, to)
     }
-    return merge(parts)
+    return page
   }
 
   // ── Writing ──
@@ -486,20 +454,8 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   // ── Snapshots ──
 
-  #hasSnapshots(): boolean {
-    return this.options.snapshot !== undefined || this.#core.hasSnapshots
-  }
-
-  #snapshotOf(topic: string): Snapshot<unknown> {
-    return this.options.snapshot ?? (this.#core.snapshotOf(topic) as Snapshot<unknown>)
-  }
-
-  async #topicsWithSnapshots(selectors: readonly Selector[]): Promise<readonly string[]> {
-    if (!this.#hasSnapshots()) return []
-    const patterns = selectors.filter((one) => typeof one !== 'string')
-    const matching = patterns.length > 0 ? ((await this.#core.engine.topics?.(patterns)) ?? []) : []
-    const topics = new Set([...selectors.filter((one) => typeof one === 'string'), ...matching])
-    return this.options.snapshot ? [...topics] : [...topics].filter((topic) => this.#core.snapshotOf(topic))
+  async #sendSnapshotsOf(selectors: readonly Selector[], position: number): Promise<void> {
+    await this.#sendSnapshots(await topicsWithSnapshots(this.#core, selectors, this.options), position)
   }
 
   /** The topics' state, with everything up to a position in it; then the cursor is told, once it has come so far. */
@@ -507,7 +463,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     const flights: Promise<Taken>[] = []
     const ask = (topic: string | undefined): void => {
       if (topic === undefined) return
-      const flight = this.#core.snapshots.take(this.#snapshotOf(topic), topic, position)
+      const flight = this.#core.snapshots.take(snapshotOf(this.#core, topic, this.options), topic, position)
       // It is awaited in its turn.
       flight.catch(() => {})
       flights.push(flight)
@@ -516,14 +472,24 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     for (let index = 0; index < topics.length && this.#sink; index++) {
       const { frame, reflects } = await (flights[index] as Promise<Taken>)
       ask(topics[index + SNAPSHOTS_AT_ONCE])
-      if (reflects > 0) {
-        ;(this.#skip ??= new Map()).set(topics[index], reflects)
-        this.isSolo = true
-      }
       if (frame) await this.#send([frame])
+      if (frame && reflects !== undefined) await this.#bridge(topics[index] as string, reflects)
     }
     this.#tellAt = this.#tellAt === NEVER ? position : Math.max(position, this.#tellAt)
     if (this.cursor >= this.#tellAt) this.#take([], this.cursor)
+  }
+
+  /** From what a snapshot reflects to what follows: what is in it comes no more, and what is in neither comes now. */
+  async #bridge(topic: string, reflects: number): Promise<void> {
+    const { cursor } = this
+    if (reflects > cursor) {
+      ;(this.#skip ??= new Map()).set(topic, reflects)
+      this.isSolo = true
+    } else if (reflects < cursor) {
+      const { frames, trimmed } = await between(this.#core, topic, this.#epoch, reflects, cursor)
+      if (trimmed > 0) await this.#tellGap([topic], 'expired', this.idOf(reflects), trimmed)
+      await this.#send(frames)
+    }
   }
 
   // ── Small things ──
@@ -547,15 +513,4 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     this.return()
     sink?.fail(error)
   }
-}
-
-/** The pages of several selectors, all of one epoch, as one: complete as far as all of them are. */
-function merge(parts: readonly FramePage[]): FramePage {
-  const [first, ...rest] = parts as [FramePage, ...FramePage[]]
-  if (rest.length === 0) return first
-  const through = Math.min(...parts.map((part) => part.through))
-  // One topic may be selected by its name and by a pattern.
-  const bySeq = new Map(parts.flatMap(({ frames }) => frames).map((frame) => [frame.seq, frame]))
-  const frames = [...bySeq.values()].filter(({ seq }) => seq <= through).sort((a, b) => a.seq - b.seq)
-  return { epoch: first.epoch, through, frames, trimmed: Math.max(...parts.map(({ trimmed }) => trimmed)) }
 }

@@ -8,8 +8,8 @@ export type Snapshot<D> = (topic: string) => D | Promise<D>
 /** A topic's state, and the position that was settled before it was asked for. */
 export interface Taken {
   readonly frame: Frame | undefined
-  /** Items of the topic up to here are in it; 0 when it doesn't say. */
-  readonly reflects: number
+  /** Items of the topic up to here are in it, and none after; `undefined` when it doesn't say. */
+  readonly reflects: number | undefined
 }
 
 export interface Snapshots {
@@ -42,7 +42,7 @@ export function createSnapshots(
 
   async function ask(snapshot: Snapshot<unknown>, topic: string, epoch: string): Promise<Taken> {
     const data = await snapshot(topic)
-    if (data === undefined) return { frame: undefined, reflects: 0 }
+    if (data === undefined) return { frame: undefined, reflects: undefined }
     const { id, ...fields } = toFields(data)
     return { frame: looseFrame(topic, fields), reflects: reflectedBy(id, epoch) }
   }
@@ -68,10 +68,10 @@ export function createSnapshots(
 }
 
 /** @throws {TypeError} for an id that is no position. */
-function reflectedBy(id: string | undefined, epoch: string): number {
-  if (id === undefined) return 0
+function reflectedBy(id: string | undefined, epoch: string): number | undefined {
+  if (id === undefined) return undefined
   const cursor = parseCursor(id)
   if (!cursor)
     throw new TypeError(`The \`id\` of a snapshot must be what publish() or lastEventId gave: ${JSON.stringify(id.slice(0, 80))}`)
-  return cursor.epoch === epoch ? cursor.seq : 0
+  return cursor.epoch === epoch ? cursor.seq : undefined
 }
