@@ -51,10 +51,10 @@ describe('a subscription', () => {
 })
 
 describe('a snapshot that names what it reflects', () => {
-  const snapshotHub = (id: () => string | null, history?: number): ReturnType<typeof createHub> =>
+  const snapshotHub = (id: () => string | null): ReturnType<typeof createHub> =>
     createHub({
       topics: {
-        a: { history: { size: history }, snapshot: () => new SseItem('state', { event: 'state', id: id() ?? undefined }) },
+        a: { snapshot: () => new SseItem('state', { event: 'state', id: id() ?? undefined }) },
       },
     })
 
@@ -71,18 +71,6 @@ describe('a snapshot that names what it reflects', () => {
     expect(seen.map(({ data }) => data)).toEqual(['state', '3', '4', '5'])
     // No id below that of the connection's start.
     expect(seen.map(({ id }) => id?.split('-')[1])).toEqual([undefined, undefined, undefined, '5'])
-    await hub.close()
-  })
-
-  test('and is older than the history is followed by a gap', async () => {
-    let reflected: string | null = null
-    const hub = snapshotHub(() => reflected, 1)
-    reflected = (await hub.publish('a', '1')).id
-    for (const data of ['2', '3', '4']) await hub.publish('a', data)
-    const [state, gap, last] = await collect(sse(hub.subscribe('a'), { request: open() }), 3)
-    expect([state?.data, last?.data]).toEqual(['state', '4'])
-    const [epoch] = reflected!.split('-')
-    expect(JSON.parse(gap!.data)).toEqual({ topics: ['a'], reason: 'expired', from: reflected, to: `${epoch}-3` })
     await hub.close()
   })
 

@@ -47,24 +47,18 @@ export async function topicsWithSnapshots(core: Core, selectors: readonly Select
   return options.snapshot ? topics : topics.filter((topic) => core.snapshotOf(topic))
 }
 
-/** What a topic's log has between what a snapshot reflects and the position from which items follow. */
-export interface Between {
-  readonly frames: readonly Frame[]
-  /** So far it is no longer there; 0 when all of it is. */
-  readonly trimmed: number
-}
-
-/** Without ids: they would be below those that the connection has had. */
-export async function between({ engine }: Core, topic: string, epoch: string, after: number, upTo: number): Promise<Between> {
+/**
+ * What a topic's log has between what a snapshot reflects and the position from which items follow: without ids, for they would be below
+ * those that the connection has had. What its history has dropped of that is nowhere told: a snapshot is not to be older.
+ */
+export async function between({ engine }: Core, topic: string, epoch: string, after: number, upTo: number): Promise<readonly Frame[]> {
   const frames: Frame[] = []
-  let lost = 0
   for (let at = after; at < upTo;) {
     const page = await engine.read([topic], at, { upTo, limit: 512, bytes: 256 * 1024 })
     if (page.epoch !== epoch) break
-    if (page.trimmed > at) lost = Math.min(page.trimmed, upTo)
     frames.push(...page.items.map(({ fields }) => looseFrame(topic, fields)))
     if (page.through <= at) break
     at = page.through
   }
-  return { frames, trimmed: lost }
+  return frames
 }

@@ -485,11 +485,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     if (reflects > cursor) {
       ;(this.#skip ??= new Map()).set(topic, reflects)
       this.isSolo = true
-    } else if (reflects < cursor) {
-      const { frames, trimmed } = await between(this.#core, topic, this.#epoch, reflects, cursor)
-      if (trimmed > 0) await this.#tellGap([topic], 'expired', this.idOf(reflects), trimmed)
-      await this.#send(frames)
-    }
+    } else if (reflects < cursor) await this.#send(await between(this.#core, topic, this.#epoch, reflects, cursor))
   }
 
   // ── Small things ──
