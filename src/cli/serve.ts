@@ -9,14 +9,11 @@ import { pattern } from '../protocol/topic.js'
 import { nodeHandler } from '../respond/node-handler.js'
 import { Failure, oneLine, UsageError } from './args.js'
 import { authorizeByToken } from './jwt.js'
+import { losePatience, PATIENCE } from './patience.js'
 import { serveOptions, type ServeOptions } from './serve-options.js'
 
 // How long connections may take to end by themselves when the server stops.
 const LINGER = 1000
-
-// How long a client may take to say what it wants, in milliseconds, and how much of it: one that says it byte by byte holds a connection
-// no longer than that.
-const PATIENCE = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2000, maxHeaderSize: 16_384 }
 
 /** The standalone server, until a signal ends it. */
 export async function serve(args: readonly string[]): Promise<void> {
@@ -145,8 +142,7 @@ function secureServer(tls: NonNullable<ServeOptions['tls']>, listener: RequestLi
       { ...tls, ...PATIENCE, handshakeTimeout: PATIENCE.headersTimeout, allowHTTP1: true },
       listener as never,
     )
-    // A stream sends something every 15 s: a session that is silent has none, or nobody at the other end.
-    server.on('session', (session) => session.setTimeout(PATIENCE.requestTimeout, () => session.close()))
+    losePatience(server)
     return server
   } catch (cause) {
     throw new UsageError(`--tls-cert and --tls-key don't fit together, or are no PEM files (${(cause as Error).message})`, { cause })

@@ -31,6 +31,8 @@ export function nodeHandler(
     } catch (error) {
       if (left.signal.aborted) return
       console.error(error)
+      // Whatever has begun for it is let go.
+      left.abort()
       if (res.headersSent) res.destroy()
       else refuse(res, 500, 'INTERNAL_ERROR', 'The server failed; its log says why. Try again later')
     } finally {
