@@ -37,6 +37,31 @@ describe('docs/errors.md', () => {
   })
 })
 
+describe('docs/security.md', () => {
+  const text = read('docs/security.md')
+  const rows = text.split('\n').filter((line) => line.startsWith('| **'))
+  // [file](path) "name" · "name" · [file](path) "name"
+  const tests = rows.flatMap((row) => {
+    const [, ...parts] = (row.split(' | ').at(-1) as string).split(/\]\(\.\.\//)
+    return parts.flatMap((part) =>
+      [...part.matchAll(/"([^"]+)"/g)].map(([, name]) => [part.split(')')[0] as string, name as string] as const),
+    )
+  })
+
+  test('has threats', () => expect(rows.length).toBeGreaterThan(15))
+
+  test.each(rows)('names a test for each: %s', (row) => {
+    expect(row.split(' | ')).toHaveLength(3)
+    expect(row.split(' | ')[2]).toMatch(/\]\(\.\.\/\S+\.(test|cases)\.ts\) "/)
+  })
+
+  test('has tests', () => expect(tests.length).toBeGreaterThan(25))
+
+  test.each(tests)('%s has the test %j', (file, name) => {
+    expect(read(file)).toContain(name)
+  })
+})
+
 describe('every page', () => {
   const pages = files('.', (name) => name.endsWith('.md'))
   const links = pages.flatMap((page) =>
