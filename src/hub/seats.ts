@@ -16,7 +16,7 @@ export interface SeatLimits {
 }
 
 /** Whose seat it is, as far as it is known. */
-export interface Occupant {
+interface Occupant {
   readonly principal: string | undefined
   readonly address: string | undefined
 }

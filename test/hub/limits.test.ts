@@ -1,9 +1,10 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createHub, pattern, type Hub, type HubOptions } from '../../src/hub/index.js'
 import type { SseItem } from '../../src/index.js'
 import { nodeHandler } from '../../src/node.js'
-import { raw, serve, sleep, when, type RawClient } from '../helpers/servers.js'
+import { raw, serve, serve2, session2, sleep, when, type RawClient } from '../helpers/servers.js'
 
 type Options = HubOptions<unknown, SseItem<string>>
 
@@ -87,6 +88,19 @@ describe('connections', () => {
     const { port } = await served({ limits: { connectionsPerAddress: 1 } })
     await follow(port, { 'x-forwarded-for': '203.0.113.7' })
     expect(statusOf(await follow(port, { 'x-forwarded-for': '203.0.113.8' }))).toBe(429)
+  })
+
+  test('over HTTP/2 the address is that of the session', async () => {
+    const hub = createHub({ limits: { connectionsPerAddress: 1 }, authorize: () => ({ read: 'a' }) })
+    onTestFinished(() => hub.close())
+    const { url } = await serve2((req, res) => void nodeHandler(hub)(req, res))
+    const status = async (): Promise<unknown> => {
+      const stream = (await session2(url)).request({ ':path': '/events?topic=a' })
+      stream.resume()
+      const [headers] = (await once(stream, 'response')) as [Readonly<Record<string, unknown>>]
+      return headers[':status']
+    }
+    expect([await status(), await status()]).toEqual([200, 429])
   })
 
   test('where no address is known, none is counted', async () => {

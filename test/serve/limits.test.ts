@@ -146,17 +146,17 @@ describe('who takes their time', () => {
     },
   )
 
-  // The limit of open files is the system's: where it is low, fewer are tried.
   test(
     '5,000 connections that say nothing, or half of something, are nobody else’s loss, and end after 10 s',
     { timeout: 60_000 },
     async () => {
+      const count = Math.min(5000, openFiles() - 200)
       const { url } = await startServer()
       const other = await healthy(url)
       const sockets: Socket[] = []
       onTestFinished(() => sockets.forEach((socket) => socket.destroy()))
       let closed = 0
-      for (let n = 0; n < 5000; n++) {
+      for (let n = 0; n < count; n++) {
         const socket = connect(portOf(url), '127.0.0.1')
         socket.on('error', () => {}).on('close', () => closed++)
         socket.resume()
@@ -165,17 +165,24 @@ describe('who takes their time', () => {
         if (n % 100 === 99) await once(socket, 'connect')
       }
       const longest = await other.check(20)
-      expect(sockets.filter(({ readyState }) => readyState === 'open').length).toBeGreaterThan(3000)
+      expect(sockets.filter(({ readyState }) => readyState === 'open').length).toBeGreaterThan(count / 2)
       await when(
-        () => closed === 5000,
+        () => closed === count,
         () => `${closed} closed`,
         30_000,
       )
       await other.check()
-      console.log(`beside 5,000 half-open connections an item took ${longest.toFixed(0)} ms at most`)
+      console.log(`beside ${count} half-open connections an item took ${longest.toFixed(0)} ms at most`)
     },
   )
 })
+
+/** How many a process may have: the system's limit. */
+function openFiles(): number {
+  const report = process.report.getReport() as { readonly userLimits?: { readonly open_files?: { readonly soft?: number | string } } }
+  const soft = Number(report.userLimits?.open_files?.soft)
+  return Number.isNaN(soft) ? Infinity : soft
+}
 
 describe('who asks for too much', () => {
   test('headers of a megabyte are refused; as a parameter such a last event ID is a fresh start', async () => {
