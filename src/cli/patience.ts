@@ -22,9 +22,13 @@ export function losePatience(server: Http2SecureServer): void {
   const requests = new Map<Connection, number>()
 
   /** Nothing is asked on it. */
-  function wait(connection: Connection): void {
+  function wait(connection: Connection, time: number): void {
     clearTimeout(waits.get(connection))
-    const timer = setTimeout(() => connection.destroy(), PATIENCE.headersTimeout)
+    const timer = setTimeout(() => {
+      // Told before, so that a browser asks nothing more on it.
+      if ('goaway' in connection) connection.goaway()
+      connection.destroy()
+    }, time)
     waits.set(connection, timer.unref())
   }
 
@@ -34,7 +38,7 @@ export function losePatience(server: Http2SecureServer): void {
       waits.delete(connection)
       requests.delete(connection)
     })
-    wait(connection)
+    wait(connection, PATIENCE.headersTimeout)
   }
 
   server.on('secureConnection', (socket) => {
@@ -55,7 +59,7 @@ export function losePatience(server: Http2SecureServer): void {
       if (!waits.has(connection)) return
       const left = (requests.get(connection) ?? 1) - 1
       requests.set(connection, left)
-      if (left === 0) wait(connection)
+      if (left === 0) wait(connection, PATIENCE.requestTimeout)
     })
   })
 }
