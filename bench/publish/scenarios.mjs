@@ -37,7 +37,7 @@ const ratios = ['disk, process', 'memory', 'disk, no readers', 'file'].map((othe
 
 function scenario({ topics, follow, asOne, readersFollow }) {
   const about = ({ connections, inFlight, size }) =>
-    `items of ${size} bytes to ${topics === 1 ? 'one topic' : `${topics} topics`}, ${inFlight} in flight; ${connections} readers ${readersFollow}`
+    `Items of ${size} bytes to ${topics === 1 ? 'one topic' : `${topics} topics`}, ${inFlight} in flight; ${connections} readers ${readersFollow}`
   return { about, columns, ratios, cells, run: (tools, sizes) => measure(tools, { ...sizes, topics, follow, asOne }) }
 }
 
