@@ -25,6 +25,7 @@ const serve = `server-sent serve [options]
   --trust-proxy           the last address in X-Forwarded-For is the client's
   --max-age S             ends streams after some S seconds; they come back
   --drain-within 5        at SIGTERM, ends the streams within so many seconds
+  --workers 1             so many processes on one port, with --engine disk:DIR
 
   At SIGTERM it sends its readers away, one after the other, and ends; at SIGINT, or a second signal, it ends at once.`
 

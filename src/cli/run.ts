@@ -6,7 +6,7 @@ import { publish } from './publish.js'
 import { serve } from './serve.js'
 import { tail } from './tail.js'
 
-const COMMANDS = new Map([
+const COMMANDS = new Map<string, (args: readonly string[]) => Promise<number | void>>([
   ['serve', serve],
   ['tail', tail],
   ['publish', publish],
@@ -28,8 +28,7 @@ export async function run(args: readonly string[]): Promise<number> {
     // What stands behind -- is data.
     const flags = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : rest.length)
     if (flags.includes('--help') || flags.includes('-h')) return say(HELP[name as keyof typeof HELP])
-    await command(rest)
-    return 0
+    return (await command(rest)) ?? 0
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof Failure)) throw error
     process.stderr.write(`server-sent${command ? ` ${name}` : ''}: ${oneLine(error.message)}\n`)

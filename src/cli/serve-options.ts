@@ -8,6 +8,8 @@ import type { JwtOptions } from './jwt.js'
 export interface ServeOptions {
   readonly port: number
   readonly host: string
+  /** How many processes serve. */
+  readonly workers: number
   readonly engine: { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly path: string; readonly newEpoch: boolean }
   readonly history: History
   readonly corsOrigins: readonly string[]
@@ -66,8 +68,10 @@ type Env = Readonly<Record<string, string | undefined>>
 export function serveOptions(args: readonly string[], env: Env = {}): ServeOptions {
   const { values, positionals } = parse(args, FLAGS)
   if (positionals.length > 0) throw new UsageError(`takes flags only, not ${JSON.stringify(positionals[0])}; see --help`)
-  if (numberOf('--workers', values.workers, { min: 1, max: 1024 }) > 1)
-    throw new UsageError('--workers above 1 is not yet in this version: leave it out')
+  const workers = numberOf('--workers', values.workers, { min: 1, max: 1024 })
+  const engine = engineOf(values.engine, values['new-epoch'])
+  if (workers > 1 && engine.kind === 'memory')
+    throw new UsageError('--workers above 1 need a store that processes share: say --engine disk:DIR')
   const host = values.host.replace(/^\[(.*)\]$/, '$1')
   const isLoopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host)
   const jwt = jwtOf(values, env)
@@ -80,7 +84,8 @@ export function serveOptions(args: readonly string[], env: Env = {}): ServeOptio
   return {
     port: numberOf('--port', values.port, { min: 0, max: 65_535 }),
     host,
-    engine: engineOf(values.engine, values['new-epoch']),
+    engine,
+    workers,
     history: historyOf(values),
     corsOrigins: values['cors-origin'].map(originOf),
     // Only what is reached by this machine alone is in danger of a page that makes its own name point at it.

@@ -11,20 +11,24 @@ import { Failure, oneLine, UsageError } from './args.js'
 import { authorizeByToken } from './jwt.js'
 import { losePatience, PATIENCE } from './patience.js'
 import { serveOptions, type ServeOptions } from './serve-options.js'
+import { isWorker, superviseWorkers, tellListening } from './workers.js'
 
 // How long connections may take to end by themselves when the server stops.
 const LINGER = 1000
 
 /** The standalone server, until a signal ends it. */
-export async function serve(args: readonly string[]): Promise<void> {
+export async function serve(args: readonly string[]): Promise<number> {
   const options = serveOptions(args, process.env)
+  const say = (url: string): void => void process.stdout.write(`Listening on ${url}\n`)
+  if (options.workers > 1 && !isWorker) return superviseWorkers(args, options.workers, say)
   const { signal, isAsked, asked, urged } = signals()
   const hub = await openHub(options)
   const { server, close } = createServerFor(hub, options)
   try {
-    if (isAsked()) return
+    if (isAsked()) return 0
     const url = await listen(server, options)
-    process.stdout.write(`Listening on ${url}\n`)
+    if (isWorker) tellListening(url)
+    else say(url)
     await asked
     // Somebody at a keyboard doesn't want to wait.
     if (signal() === 'SIGTERM') await Promise.race([hub.drain({ within: options.drainWithin }), urged])
@@ -34,6 +38,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     await hub.close()
     await closed
   }
+  return 0
 }
 
 interface Signals {

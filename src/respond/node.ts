@@ -32,15 +32,17 @@ export function sendSse<T, R extends NodeRequest>(
   source: (Items<T> | SourceFunction<T, R>) & Sendable<T>,
   options: SseOptions & OpenOption = {},
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
+  try {
     const settings = settingsOf(options)
     if (res.headersSent) throw new TypeError('`res` has sent its headers already: call sendSse before anything is written')
     const head = admit(req.method ?? 'GET', req.url ?? '', (name) => headerOf(req, name), settings)
-    const feed = isFeedSource(source) && head.stream ? source : undefined
-    if (!feed || settings.signal?.aborted) return sendItems(req, res, source, settings, head, resolve, reject)
-    // Nothing of this call is kept by what follows: it may be one of thousands of streams on which nothing happens.
-    resolve(beginFeed(req, res, feed, settings, head))
-  })
+    const isFeed = head.stream && !settings.signal?.aborted && isFeedSource(source)
+    // Nothing of this call is kept by a feed: it may be one of thousands of streams on which nothing happens.
+    if (isFeed) return beginFeed(req, res, source, settings, head)
+    return new Promise((resolve, reject) => sendItems(req, res, source, settings, head, resolve, reject))
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** What isn't ready by itself: a function, or items that are pulled one by one. */
