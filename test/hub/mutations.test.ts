@@ -110,9 +110,9 @@ const mutations: readonly Mutation[] = [
   },
   {
     name: 'pages of two epochs put together',
-    file: 'reader.ts',
-    find: 'if (other) return other',
-    put: '',
+    file: 'expired.ts',
+    find: 'if (other) return',
+    put: 'if (!whole) return',
   },
   {
     name: 'nothing owed to whoever is cut off before its snapshot',
