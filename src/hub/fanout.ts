@@ -18,6 +18,8 @@ export interface Live {
   writeOwn(frames: readonly Frame[], through: number): boolean
   /** It is no longer live, and reads on from its cursor by itself, when it takes more. */
   fallBack(lagsWith?: Batch): void
+  /** What it was to be given can't be written. */
+  fail(error: unknown): void
 }
 
 /** The readers of one set of topics. */
@@ -191,8 +193,16 @@ export function createFanOut(settledNow: () => number, epochNow: () => string, c
       const { count, offset, solos } = flush
       while (flush.at < count + solos.length) {
         const at = flush.at++
-        if (at < count) deliver((at + offset) % count, flush)
-        else deliverOwn(solos[at - count] as Live, flush)
+        const slot = at < count ? (at + offset) % count : -1
+        const { members } = flush.group
+        try {
+          if (slot < 0) deliverOwn(solos[at - count] as Live, flush)
+          else deliver(slot, flush)
+        } catch (error) {
+          // An item of the store that no formatter takes, say: the end of who follows it, and of nobody else.
+          const reader = slot < 0 ? solos[at - count] : members[slot]
+          reader?.fail(error)
+        }
         if ((++written & 31) === 0 && performance.now() >= end) return schedule()
       }
     }

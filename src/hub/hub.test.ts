@@ -98,3 +98,31 @@ test('a second hub on a memory engine that is in use begins where the engine is'
   expect(await collect(second.subscribe('a', { lastEventId: id ?? '' }), 1)).toMatchObject([{ data: '2' }])
   await first.close()
 })
+
+test.each(['live', 'behind'])(
+  'an item of the store that can not be written fails its readers that are %s, and nobody else',
+  async (which) => {
+    const engine = memoryEngine()
+    const hub = createHub({ engine })
+    const errors: unknown[] = []
+    const from = hub.lastEventId
+    const poison = (): Promise<unknown> => engine.append('bad', { data: 'x', event: 'a\nb' }, { history: {} })
+    if (which === 'behind') await poison()
+    const bad = sse(hub.subscribe('bad', which === 'behind' ? { lastEventId: from } : {}), {
+      request: open(),
+      onError: (error) => errors.push(error),
+    })
+    const good = collect(sse(hub.subscribe(['good', 'other']), { request: open() }), 2)
+    const reading = bad.text()
+    if (which === 'live') {
+      await sleep(20, never)
+      await poison()
+    }
+    await hub.publish('good', '1')
+    await hub.publish('other', '2')
+    expect((await good).map(({ data }) => data)).toEqual(['1', '2'])
+    await reading
+    expect(errors).toMatchObject([{ code: 'SSE_INVALID_FIELD' }])
+    await hub.close()
+  },
+)

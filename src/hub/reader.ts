@@ -267,6 +267,14 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   turn(): void {
     if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
+    try {
+      this.#readOn()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #readOn(): void {
     const { tail, ring, maxLag, whenSlow } = this.#core
     const page = this.#page
     this.#page = undefined
@@ -276,7 +284,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     }
     if (this.behind > maxLag && whenSlow !== 'disconnect') return this.#attend(() => this.#leaveOut())
     // A loop has no connection to give up: dropped, it would wait for ever.
-    if (this.behind > maxLag && this.#sink.drop) return this.drop()
+    if (this.behind > maxLag && this.#sink?.drop) return this.drop()
     if (!page && this.cursor < ring.start) return this.#attend(() => this.#readLog())
     const isLatest = this.#isHeldToLatest
     const { frames, through } = page ?? ring.read(this.#interest, this.cursor, tail.settled, isLatest ? Infinity : PAGE)

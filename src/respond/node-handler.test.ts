@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { once } from 'node:events'
 import { Agent, request as request1, type IncomingMessage } from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -241,13 +243,25 @@ describe('nodeHandler', () => {
 
   test('resolves when the client leaves before there is an answer', async () => {
     let resolved = false
+    let isAsked = false
     const handler = nodeHandler({
-      fetch: ({ signal }) => new Promise((_, reject) => (signal.onabort = () => reject(signal.reason as Error))),
+      fetch: ({ signal }) =>
+        new Promise((_, reject) => {
+          isAsked = true
+          signal.onabort = () => reject(signal.reason as Error)
+        }),
     })
     const { port } = await serve((req, res) => void handler(req, res).then(() => (resolved = true)))
     const client = await raw(port)
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-    await sleep(20)
+    await when(() => isAsked)
+    // The one who answers holds the signal alone, and what nobody holds is gone.
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    for (let round = 0; round < 3; round++) {
+      await sleep(10)
+      collectGarbage()
+    }
     client.socket.destroy()
     await when(() => resolved)
     expect(resolved).toBe(true)

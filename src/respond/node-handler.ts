@@ -1,9 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Answerer } from './answer.js'
 import { onGone } from './gone.js'
-import { sendSse, type NodeRequest, type NodeResponse } from './node.js'
-
-const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+import { CONNECTION_HEADERS, sendSse, type NodeRequest, type NodeResponse } from './node.js'
 
 // Nothing that would make a URL's path, query or user of it.
 const HOST = /^[^/?#@\\\s]+$/
@@ -20,14 +18,22 @@ export function nodeHandler(
 ): (req: NodeRequest, res: NodeResponse) => Promise<void> {
   return async (req, res) => {
     const left = new AbortController()
-    const offGone = onGone(req, res, () => left.abort())
+    // On Node 20 the signal of a Request that nobody holds any more says nothing: it is held until it is answered.
+    let request: Request | undefined
+    const offGone = onGone(req, res, () => {
+      left.abort()
+      request = undefined
+    })
     try {
-      const request = toRequest(req, left.signal)
+      request = toRequest(req, left.signal)
       if (!request) return refuse(res, 400, 'BAD_REQUEST', "The request's method, path, host or headers make no sense: look at them")
       const given = await (hub['~answer']?.(request, req.socket.remoteAddress) ?? hub.fetch(request))
       // By itself from here on: it listens for the client's leaving, and knows the request's last event ID.
-      if ('source' in given) await sendSse(req, res, given.source, given.options)
-      else await send(req, res, given, left.signal)
+      if ('source' in given) {
+        const sent = sendSse(req, res, given.source, given.options)
+        request = undefined
+        await sent
+      } else await send(req, res, given, left.signal)
     } catch (error) {
       if (left.signal.aborted) return
       console.error(error)

@@ -14,7 +14,8 @@ export type { NodeRequest, NodeResponse } from './node-raw.js'
 // How long the last bytes may take when the server ends a stream; then the connection is destroyed.
 const LINGER = 500
 
-const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
+/** What a message of HTTP/2 must not have. */
+export const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'])
 
 /**
  * Answers a request of `node:http` or `node:http2` (Express, Fastify, Koa) with an event stream:

@@ -105,7 +105,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'a loop dropped that has no connection to give up',
     file: 'reader.ts',
-    find: 'this.behind > maxLag && this.#sink.drop',
+    find: 'this.behind > maxLag && this.#sink?.drop',
     put: 'this.behind > maxLag',
   },
   {
