@@ -10,6 +10,7 @@ export type SseErrorCode =
   | 'SSE_CLOSED'
   | 'SSE_CONFLICT'
   | 'SSE_ENGINE'
+  | 'SSE_MAYBE_STORED'
 
 /** What a server answered instead of an event stream. */
 export interface ErrorResponse {

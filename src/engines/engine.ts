@@ -1,5 +1,6 @@
 import type { Opt } from '../protocol/item.js'
 import type { Selector } from '../protocol/topic.js'
+import type { Nodes } from './nodes.js'
 
 /** One item of the log. */
 export interface StoredItem {
@@ -11,6 +12,13 @@ export interface StoredItem {
   readonly fields: { readonly data: string; readonly event?: string }
   /** When it was stored, in milliseconds since 1970. */
   readonly at: number
+}
+
+/** An item of the log of which only the place is told. */
+export interface Passed {
+  readonly seq: number
+  readonly prev: number
+  readonly topic: string
 }
 
 /** What a read found, all of one moment. */
@@ -72,8 +80,8 @@ export interface Engine {
   /**
    * Resolves when the item is stored as safely as this engine promises. Calls for one topic are stored in the order of the calls.
    *
-   * @throws {SseError} SSE_CONFLICT for an idempotency key that was used with other fields; SSE_ENGINE, saying whether the item is *not
-   * stored* or *may be stored*.
+   * @throws {SseError} SSE_CONFLICT for an idempotency key that was used with other fields; SSE_ENGINE when the item is *not
+   * stored*; SSE_MAYBE_STORED when that can't be known: repeat with an idempotency key.
    */
   append(topic: string, fields: StoredItem['fields'], options: AppendOptions): Promise<Appended | null>
   /** One snapshot of the log. Patterns are expanded within it, so that a topic born meanwhile counts or not as a whole. */
@@ -84,7 +92,17 @@ export interface Engine {
    *
    * @param onReset The store begins a new epoch: what is told after it is of that one, what was told before it of the old one.
    */
-  watch(onItems: (items: readonly StoredItem[], through: number) => void, onReset: (epoch: string) => void): () => void
+  watch(
+    onItems: (items: readonly StoredItem[], through: number) => void,
+    onReset: (epoch: string) => void,
+    onPassed?: (items: readonly Passed[]) => void,
+  ): () => void
+  /**
+   * From its first call on, only items of the topics that somebody follows have to come whole to `watch`; all others it may leave at
+   * `onPassed` (or, when that isn't given, at an `onItems` without items). Hints as well: an item of a followed topic may come as passed.
+   * Engines that carry every item to every node anyway don't have it. Returns how to stop following; safe to call twice.
+   */
+  follow?(selectors: readonly Selector[]): () => void
   /** The known topics that are selected: for the snapshots of a pattern. An engine without it gives patterns none. */
   topics?(selectors: readonly Selector[]): Promise<readonly string[]>
   close(): Promise<void>
@@ -95,6 +113,10 @@ export interface Engine {
     readonly shared: boolean
     readonly transactions: boolean
   }
+  /** Whether the store can't be reached at the moment. Engines without it are always there. */
+  readonly isAway?: boolean | undefined
+  /** How the nodes of one hub know of each other; of engines whose store is on another machine. */
+  readonly nodes?: Nodes | undefined
   /** The position at the start, of engines that know it without waiting. */
   readonly opened?: { readonly epoch: string; readonly head: number } | undefined
 }
