@@ -5,11 +5,14 @@ import { END_ID } from '../protocol/headers.js'
 import { whenAborted } from '../util/abort.js'
 import type { Chunk, Feed, FeedSink } from './feed.js'
 import { onGone } from './gone.js'
-import { rawSocketOf, type NodeRequest, type NodeResponse } from './node-raw.js'
+import { rawSocketOf, takesDirectly, writeDirectly, type NodeRequest, type NodeResponse } from './node-raw.js'
 import type { Settings } from './options.js'
 
 // How many milliseconds the last bytes may take when the feed is over.
 const PATIENCE = 5000
+
+// Written to the socket's queue, it is through when all that went past the queue before it is.
+const NOTHING = new Uint8Array(0)
 
 // How the listeners that all responses share find what is theirs.
 const CONNECTION: unique symbol = Symbol('connection')
@@ -39,6 +42,8 @@ class NodeFeed implements FeedSink {
   #resolve: (() => void) | undefined
   /** What chunks are written to; null when the response has been ended, by whomever. */
   #raw: Socket | null | undefined
+  /** Nothing of ours waits in the socket's queue: from now on chunks go past it. */
+  #isDirect = false
   #lags = false
   #offGone: (() => void) | undefined
   #offSignal: (() => void) | undefined
@@ -77,9 +82,11 @@ class NodeFeed implements FeedSink {
     const raw = this.#raw
     if (raw === null) return true
     if (!raw) return this.#writeText(chunk.bytes)
+    if (this.#isDirect || (this.#isDirect = takesDirectly(raw))) {
+      return writeDirectly(raw, chunk.framed) || this.#lag((drained) => raw.write(NOTHING, drained))
+    }
     // False says only that much was written at once; when the kernel has taken all of it, nobody has to wait.
-    if (raw.write(chunk.framed) || raw.writableLength === 0) return true
-    return this.#lag(raw)
+    return raw.write(chunk.framed) || raw.writableLength === 0 || this.#lag((drained) => raw.once('drain', drained))
   }
 
   end(): void {
@@ -121,12 +128,12 @@ class NodeFeed implements FeedSink {
     const takesMore = res.write(text)
     // Compression middleware holds small writes back until it is told.
     if ('flush' in res && typeof res.flush === 'function') res.flush()
-    return takesMore || this.#lag(res)
+    return takesMore || this.#lag((drained) => res.once('drain', drained))
   }
 
-  #lag(on: Socket | ServerResponse): false {
+  #lag(whenDrained: (drained: () => void) => void): false {
     if (!this.#lags) {
-      on.once('drain', () => {
+      whenDrained(() => {
         this.#lags = false
         this.#feed.drained()
       })
