@@ -7,13 +7,21 @@ import { logTail } from './patterns/log-tail.js'
 import { notifications, notify } from './patterns/notifications.js'
 import { presence } from './patterns/presence.js'
 import { progress } from './patterns/progress.js'
+import { createStoreRoutes } from './store/routes.js'
+import { settingsOf } from './store/settings.js'
 import { jsonItem, sseItem, stringItem } from './streams.js'
 import { vitals } from './vitals.js'
 import { ward } from './ward.js'
 
+export interface App {
+  readonly handle: Handler
+  close(): Promise<void>
+}
+
 /** Everything the demo answers, by path and method. */
-export function createApp(): Handler {
+export function createApp(): App {
   const pages = loadPages()
+  const store = createStoreRoutes(settingsOf(process.env))
   const open = new Map<string, number>()
   const api: Record<string, Record<string, Handler>> = {
     '/string-item': { GET: stringItem },
@@ -30,8 +38,11 @@ export function createApp(): Handler {
     '/status': { GET: (_, res) => answer(res, 200, { streams: Object.fromEntries(open) }) },
   }
 
-  return async (req, res) => {
+  return { handle, close: store.close }
+
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const path = (req.url ?? '/').split('?', 1)[0] as string
+    const route = store.route(path)
     try {
       if (!isLocal(req.headers.host))
         throw new HttpError(
@@ -39,7 +50,10 @@ export function createApp(): Handler {
           'HOST_NOT_ALLOWED',
           'This demo answers as localhost, 127.0.0.1 or [::1] only',
         )
+      // Its database takes some seconds at first, and the page some time to load.
+      if (/^\/store(\/|$)/.test(path)) store.begin()
       if (Object.hasOwn(pages, path)) await call({ GET: pages[path] as Handler }, path, req, res)
+      else if (route) await observed(route.path, res, () => call(route.methods, path, req, res))
       else if (Object.hasOwn(api, path))
         await observed(path, res, () => call(api[path] as Record<string, Handler>, path, req, res))
       else if (/\btext\/html\b/.test(req.headers.accept ?? '')) await pages['/404']?.(req, res)
@@ -89,7 +103,9 @@ function refuse(res: ServerResponse, error: unknown): void {
   if (error instanceof HttpError) {
     // What was not read of a body would be taken for the next request.
     if (error.status === 413) res.setHeader('Connection', 'close')
-    return answer(res, error.status, { code: error.code, message: error.message })
+    const { status, code, message, more } = error
+    for (const [name, value] of Object.entries(more.headers ?? {})) res.setHeader(name, value)
+    return answer(res, status, { code, message, ...more.body })
   }
   console.error(error)
   if (!res.headersSent)

@@ -8,6 +8,11 @@ export class HttpError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    readonly more: {
+      /** Beside code and message. */
+      readonly body?: Readonly<Record<string, unknown>>
+      readonly headers?: Readonly<Record<string, string>>
+    } = {},
   ) {
     super(message)
   }
@@ -23,28 +28,9 @@ export function isLocal(host: string | undefined): boolean {
   return host === undefined || /^(([a-z\d-]+\.)*localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host)
 }
 
-/**
- * The `text` of a small JSON body. JSON, because other sites may not send that without asking first, and they are not allowed.
- *
- * @throws {HttpError}
- */
+/** The `text` of a small JSON body. @throws {HttpError} */
 export async function textOf(req: IncomingMessage, longest = 200): Promise<string> {
-  if (!/^application\/json\b/i.test(req.headers['content-type'] ?? '')) {
-    throw new HttpError(415, 'NOT_JSON', 'Send {"text": "..."} as application/json')
-  }
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of req) {
-    chunks.push(chunk as Buffer)
-    if ((size += (chunk as Buffer).length) > 4096)
-      throw new HttpError(413, 'TOO_LARGE', 'The body may have 4096 bytes')
-  }
-  let body: unknown
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString())
-  } catch {
-    throw new HttpError(400, 'NOT_JSON', 'The body is not JSON')
-  }
+  const body = await jsonOf(req, '{"text": "..."}')
   const text = (body as { text?: unknown } | null)?.text
   if (typeof text !== 'string' || text.trim() === '' || text.length > longest) {
     throw new HttpError(
@@ -54,4 +40,27 @@ export async function textOf(req: IncomingMessage, longest = 200): Promise<strin
     )
   }
   return text.trim()
+}
+
+/**
+ * A small JSON body. JSON, because other sites may not send that without asking first, and they are not allowed.
+ *
+ * @throws {HttpError}
+ */
+export async function jsonOf(req: IncomingMessage, wanted: string): Promise<unknown> {
+  if (!/^application\/json\b/i.test(req.headers['content-type'] ?? '')) {
+    throw new HttpError(415, 'NOT_JSON', `Send ${wanted} as application/json`)
+  }
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of req) {
+    chunks.push(chunk as Buffer)
+    if ((size += (chunk as Buffer).length) > 4096)
+      throw new HttpError(413, 'TOO_LARGE', 'The body may have 4096 bytes')
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString())
+  } catch {
+    throw new HttpError(400, 'NOT_JSON', 'The body is not JSON')
+  }
 }

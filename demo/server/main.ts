@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createApp } from './app.js'
+import { createApp, type App } from './app.js'
 
 /** The demo: `PORT=5001 node main.js`. Ends with exit code 2 and one line when it can't listen. */
 const servers: Server[] = []
+let app: App | undefined
 try {
-  const app = createApp()
-  const port = await listenOnLoopback(portOf(process.env['PORT']), () => createServer(app))
+  const { handle } = (app = createApp())
+  const port = await listenOnLoopback(portOf(process.env['PORT']), () => createServer(handle))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, close)
   console.log(`The demo is on http://localhost:${port} (Ctrl-C ends it)`)
 } catch (error) {
@@ -21,6 +22,7 @@ function close(): void {
     server.close()
     server.closeAllConnections()
   }
+  void app?.close()
 }
 
 function portOf(text = ''): number {

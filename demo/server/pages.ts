@@ -29,7 +29,7 @@ export function loadPages(): Record<string, Handler> {
       .filter((entry) => entry.isFile())
       .map((entry) => {
         const path = `/${relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/')}`
-        return [path.replace(/(^\/index)?\.html$/, '') || '/', pageOf(path)]
+        return [path.replace(/(\/index)?\.html$/, '') || '/', pageOf(path)]
       }),
   )
 }

@@ -22,9 +22,9 @@ export interface Ended {
 
 const start = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url))
 
-/** The demo as `npm start` runs it, in a process of its own; on a free port unless one is named. */
-export async function startDemo(port = 0): Promise<Demo> {
-  const { child, ended, printed } = run(String(port))
+/** The demo as `npm start` runs it, in a process of its own; on a free port unless one is named. Its data go with it, unless DATA_DIR is given. */
+export async function startDemo(port = 0, env: Readonly<Record<string, string>> = {}): Promise<Demo> {
+  const { child, ended, printed } = run(String(port), env)
   const [url] = await printed(/http:\/\/localhost:\d+/)
   return {
     url,
@@ -45,11 +45,11 @@ export function runDemo(port: string): Promise<Ended> {
   return run(port).ended
 }
 
-function run(port: string) {
+function run(port: string, env: Readonly<Record<string, string>> = {}) {
   // Of its own, because one that is killed can't clean up.
   const temp = mkdtempSync(join(tmpdir(), 'server-sent-test-demo-'))
   const child = spawn(process.execPath, [start], {
-    env: { ...process.env, PORT: port, TMPDIR: temp, TEMP: temp, TMP: temp },
+    env: { ...process.env, DATABASE_URL: '', DATA_DIR: join(temp, 'data'), PORT: port, TMPDIR: temp, TEMP: temp, TMP: temp, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const text = { stdout: '', stderr: '' }
