@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Client, Pool, PoolClient } from 'pg'
+import type * as pg from 'pg'
 import {
   DatabaseUnavailable,
   isWorthRepeating,
@@ -16,11 +16,11 @@ const UNREACHABLE = /^(E[A-Z_]+|57P0\d|08\w{3}|53300)$/
 /** A PostgreSQL server, over a pool of connections. */
 export async function openPostgres(url: string): Promise<Database> {
   // The settings have it checked; pg would take anything for the name of a database on this machine.
-  const { default: pg } = await import('pg')
+  const { Client, Pool } = await import('pg')
   const options = { connectionString: url, connectionTimeoutMillis: 5_000, keepAlive: true }
-  let pool: Pool
+  let pool: pg.Pool
   try {
-    pool = new pg.Pool({ ...options, max: CONNECTIONS, statement_timeout: 30_000 })
+    pool = new Pool({ ...options, max: CONNECTIONS, statement_timeout: 30_000 })
   } catch (error) {
     throw explained(error)
   }
@@ -46,15 +46,15 @@ export async function openPostgres(url: string): Promise<Database> {
         }
       }
     },
-    session: (onNotify) => openSession(new pg.Client(options), onNotify),
+    session: (onNotify) => openSession(new Client(options), onNotify),
     // The pool connects anew by itself.
     lost: new Promise(() => {}),
     close: () => pool.end(),
   }
 }
 
-async function once<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
-  let client: PoolClient
+async function once<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+  let client: pg.PoolClient
   try {
     client = await pool.connect()
   } catch (error) {
@@ -79,7 +79,10 @@ async function once<T>(pool: Pool, work: (tx: Queryable) => Promise<T>): Promise
   }
 }
 
-async function openSession(client: Client, onNotify: (channel: string) => void): Promise<Session> {
+async function openSession(
+  client: pg.Client,
+  onNotify: (channel: string) => void,
+): Promise<Session> {
   let isOpen = true
   const closed = (): void => void (isOpen = false)
   client.on('error', closed).on('end', closed)
@@ -98,7 +101,7 @@ async function openSession(client: Client, onNotify: (channel: string) => void):
   }
 }
 
-function asking(client: Pool | Client | PoolClient): Queryable['query'] {
+function asking(client: pg.Pool | pg.Client | pg.PoolClient): Queryable['query'] {
   return async <Row>(sql: string, values: readonly unknown[] = []) => {
     try {
       return (await client.query(sql, [...values])).rows as Row[]
