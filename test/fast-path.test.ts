@@ -1,6 +1,6 @@
 import { createServer as createTlsServer, request as requestTls } from 'node:https'
 import { request, ServerResponse, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { gunzipSync, createGzip } from 'node:zlib'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createHub } from '../src/hub/index.js'
@@ -180,4 +180,79 @@ test('a socket that fails in the middle of a flush harms nobody else', async () 
   }
   expect((await items).map(({ data }) => Number(data))).toEqual(Array.from({ length: 50 }, (_, n) => n))
   await readers(0)
+})
+
+/** The data of a whole response in chunks. @throws {Error} when the chunks don't fit, or don't end. */
+function dataOf(text: string): string[] {
+  let rest = text.slice(text.indexOf('\r\n\r\n') + 4)
+  let body = ''
+  for (;;) {
+    const [, head = '', size = ''] = /^(([0-9a-f]+)\r\n)/.exec(rest) ?? []
+    const length = Number.parseInt(size, 16)
+    if (Number.isNaN(length) || rest.slice(head.length + length, head.length + length + 2) !== '\r\n')
+      throw new Error(`No chunk: ${JSON.stringify(rest.slice(0, 100))}`)
+    if (length === 0) break
+    body += rest.slice(head.length, head.length + length)
+    rest = rest.slice(head.length + length + 2)
+  }
+  return [...body.matchAll(/^data: (\d+|last)/gm)].map(([, data = '']) => data)
+}
+
+test.each([
+  ['plain', () => {}],
+  ['with a write of its own', (socket: Socket) => Object.assign(socket, { write: socket.write.bind(socket) })],
+])('a socket (%s) that takes no more gets the rest in order when it does, and the end after it', async (_, change) => {
+  const { port } = await serve((req, res) => {
+    change(req.socket)
+    void sendSse(req, res, hub.subscribe('a', { until: ({ data }) => data === 'last' }))
+  })
+  const client = await raw(port)
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await readers(1)
+  client.socket.pause()
+  // More than kernels hold.
+  for (let n = 0; n < 300; n++) await hub.publish('a', `${n} ${'x'.repeat(50_000)}`)
+  await hub.publish('a', 'last')
+  await sleep(50)
+  client.socket.resume()
+  await client.closed()
+  expect(dataOf(client.text())).toEqual([...Array.from({ length: 300 }, (_, n) => String(n)), 'last'])
+})
+
+test('a hub that closes while a socket takes no more cuts no chunk in two', async () => {
+  const { port } = await serve((req, res) => void sendSse(req, res, hub.subscribe('a')))
+  const client = await raw(port)
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await readers(1)
+  client.socket.pause()
+  for (let n = 0; n < 300; n++) await hub.publish('a', `${n} ${'x'.repeat(50_000)}`)
+  await sleep(50)
+  await hub.close()
+  client.socket.resume()
+  await client.closed()
+  const got = dataOf(client.text())
+  expect(got.length).toBeGreaterThan(0)
+  expect(got).toEqual(got.map((_, n) => String(n)))
+})
+
+test('a socket with a write of its own is written to by that', async () => {
+  const written: string[] = []
+  const { url } = await serve((req, res) => {
+    const { write } = req.socket
+    Object.assign(req.socket, {
+      write(chunk: Uint8Array | string, ...rest: []) {
+        written.push(Buffer.from(chunk as string).toString())
+        return write.call(req.socket, chunk, ...rest)
+      },
+    })
+    void sendSse(req, res, hub.subscribe('a'))
+  })
+  const items = collect(fetch(url), 2)
+  await readers(1)
+  for (const data of ['1', '2']) {
+    await hub.publish('a', data)
+    await sleep(20)
+  }
+  expect(await items).toMatchObject([{ data: '1' }, { data: '2' }])
+  expect(written.filter((text) => text.includes('data: '))).toHaveLength(2)
 })
