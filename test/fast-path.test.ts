@@ -182,6 +182,14 @@ test('a socket that fails in the middle of a flush harms nobody else', async () 
   await readers(0)
 })
 
+/** More than kernels hold, in several flushes. */
+async function publishMuch(): Promise<void> {
+  for (let n = 0; n < 300; n++) {
+    await hub.publish('a', `${n} ${'x'.repeat(50_000)}`)
+    if (n % 20 === 0) await sleep(2)
+  }
+}
+
 /** The data of a whole response in chunks. @throws {Error} when the chunks don't fit, or don't end. */
 function dataOf(text: string): string[] {
   let rest = text.slice(text.indexOf('\r\n\r\n') + 4)
@@ -210,8 +218,7 @@ test.each([
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await readers(1)
   client.socket.pause()
-  // More than kernels hold.
-  for (let n = 0; n < 300; n++) await hub.publish('a', `${n} ${'x'.repeat(50_000)}`)
+  await publishMuch()
   await hub.publish('a', 'last')
   await sleep(50)
   client.socket.resume()
@@ -225,7 +232,7 @@ test('a hub that closes while a socket takes no more cuts no chunk in two', asyn
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await readers(1)
   client.socket.pause()
-  for (let n = 0; n < 300; n++) await hub.publish('a', `${n} ${'x'.repeat(50_000)}`)
+  await publishMuch()
   await sleep(50)
   await hub.close()
   client.socket.resume()
