@@ -43,8 +43,9 @@ export interface Hub<D = unknown, I = SseItem<string>> {
    * Resolves when the engine holds the item: what it then survives is the engine's word.
    *
    * @throws {SseError} SSE_INVALID_TOPIC, SSE_INVALID_FIELD (also for an item with an `id`: the hub gives it), SSE_INVALID_DATA (also
-   * when it is larger than `limits.itemBytes`), SSE_CONFLICT for a key that was used with other data, SSE_ENGINE when the store fails or
-   * takes longer than `publishTimeout`, saying whether the item is *not stored* or *may be stored*; SSE_CLOSED.
+   * when it is larger than `limits.itemBytes`), SSE_CONFLICT for a key that was used with other data, SSE_ENGINE when the item is *not
+   * stored*, SSE_MAYBE_STORED when that can't be known, as when the store takes longer than `publishTimeout`: repeat it with the same
+   * `idempotencyKey`; SSE_CLOSED.
    */
   publish(topic: string, data: D, options?: PublishOptions): Promise<{ readonly id: string | null }>
   /** @throws {SseError} SSE_INVALID_TOPIC. */

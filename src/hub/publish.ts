@@ -53,14 +53,21 @@ const INTERVAL = 100
 export function createPublisher(options: PublisherOptions): Publisher {
   const { engine, tail, settingsOf, toItem, counts, publishTimeout = 10_000, itemBytes = 2 ** 20, onError } = options
   const conflation = createConflation<Appended | null>()
-  const within = createDeadlines(
-    publishTimeout,
-    () =>
-      new SseError(
-        'SSE_ENGINE',
-        `The store didn't answer within \`publishTimeout\` (${publishTimeout} ms): the item may be stored; repeat with an \`idempotencyKey\``,
-      ),
-  )
+  const maybeStored = (): SseError =>
+    new SseError(
+      'SSE_MAYBE_STORED',
+      `The store didn't answer within \`publishTimeout\` (${publishTimeout} ms): the item may be stored; repeat it with the same \`idempotencyKey\``,
+    )
+  const notStored = (): SseError =>
+    new SseError(
+      'SSE_ENGINE',
+      `The store was not open within \`publishTimeout\` (${publishTimeout} ms): the item is not stored; try again when \`hub.ready\` has resolved`,
+    )
+  const within = createDeadlines(publishTimeout, maybeStored)
+  // Those that wait for the engine to open, and whether that is over.
+  const early = new Set<() => void>()
+  let isOver = false
+  tail.ready.then(beginEarly, beginEarly)
   let closed = false
 
   function fieldsOf(data: unknown, event?: string): Fields {
@@ -106,14 +113,28 @@ export function createPublisher(options: PublisherOptions): Publisher {
   ): Promise<Appended | null> {
     const { conflate, history } = settingsOf(topic)
     const append = (): Promise<Appended | null> => engine.append(topic, fields, { history, idempotencyKey, transaction })
-    // In the order of the calls: those that come before the engine is open wait in a row.
-    const store = (): Promise<Appended | null> => within(tail.isOpen ? append() : tail.ready.then(append))
+    const store = (): Promise<Appended | null> => (tail.isOpen ? within(append()) : storeOnceOpen(append))
     if (!conflate) return store()
     const key = keyOf(topic, fields)
     if (idempotencyKey === undefined && transaction === undefined) return conflation.publish(key, conflate.interval ?? INTERVAL, store)
     // It must not be superseded, or its repeat would be a new item; and what is held was published before it.
     void conflation.flush(key)
     return store()
+  }
+
+  /** In the order of the calls: those that come before the engine is open wait in a row. What has waited too long is never stored. */
+  function storeOnceOpen(append: () => Promise<Appended | null>): Promise<Appended | null> {
+    let begin = (): void => {}
+    const opened = new Promise<void>((resolve) => (begin = () => resolve(tail.ready)))
+    if (isOver) begin()
+    else early.add(begin)
+    return within(opened.then(append), () => (early.delete(begin) ? notStored() : maybeStored()))
+  }
+
+  function beginEarly(): void {
+    isOver = true
+    for (const begin of early) begin()
+    early.clear()
   }
 
   return {

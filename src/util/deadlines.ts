@@ -9,9 +9,9 @@ interface Open {
  * Promises that must settle within so many milliseconds each, with one timer for all: where thousands are under way, a timer and a race
  * for each would cost more than what they wait for.
  *
- * @returns What the work gives, or a rejection with what `late` makes.
+ * @returns What the work gives, or a rejection with what `late` makes: that of all, or its own.
  */
-export function createDeadlines(time: number, late: () => unknown): <T>(work: Promise<T>) => Promise<T> {
+export function createDeadlines(time: number, late: () => unknown): <T>(work: Promise<T>, ownLate?: () => unknown) => Promise<T> {
   // In the order of their ends, since all have the same time: the first is the next.
   const open = new Set<Open>()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -33,9 +33,9 @@ export function createDeadlines(time: number, late: () => unknown): <T>(work: Pr
     timer = undefined
   }
 
-  return (work) =>
+  return (work, ownLate = late) =>
     new Promise((resolve, reject) => {
-      const one = { until: performance.now() + time, expire: () => reject(late()) }
+      const one = { until: performance.now() + time, expire: () => reject(ownLate()) }
       open.add(one)
       timer ??= later(look, time)
       work.then(

@@ -114,7 +114,7 @@ export function diskEngine(options: DiskOptions): Engine {
 
   /** Finds out what a failed commit has left, and opens the store anew where LMDB would refuse everything from now on. */
   async function failed(cause: unknown, batch: Batch | undefined): Promise<SseError> {
-    let kept = 'not stored'
+    let code: 'SSE_ENGINE' | 'SSE_MAYBE_STORED' = 'SSE_ENGINE'
     try {
       if (store && !isUsable(store)) {
         const broken = store
@@ -125,14 +125,15 @@ export function diskEngine(options: DiskOptions): Engine {
       if (batch && store) {
         store.renew()
         const first = batch.items[0]?.seq ?? Infinity
-        if (store.position().head >= first) kept = 'may be stored'
+        if (store.position().head >= first) code = 'SSE_MAYBE_STORED'
       }
     } catch (error) {
       failure = error
-      if (batch) kept = 'may be stored'
+      if (batch) code = 'SSE_MAYBE_STORED'
     }
     const full = /no space|ENOSPC|quota/i.test(messageOf(cause)) ? 'The disk is full: make space, then append again' : messageOf(cause)
-    return new SseError('SSE_ENGINE', `The item is ${kept} in ${JSON.stringify(path)}. ${full}`, { cause })
+    const kept = code === 'SSE_ENGINE' ? 'is not stored' : 'may be stored'
+    return new SseError(code, `The item ${kept} in ${JSON.stringify(path)}. ${full}`, { cause })
   }
 
   return {

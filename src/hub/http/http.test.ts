@@ -456,13 +456,13 @@ describe('the rest', () => {
   })
 
   test.each([
-    ['not stored', 'The store at 10.0.0.7 is full: not stored', 'nothing is stored'],
-    ['may be stored', 'No answer from 10.0.0.7: it may be stored', 'Repeat it with the same Idempotency-Key'],
-  ])('a store that fails is 503, and says in words of its own: %s', async (_, message, words) => {
+    [503, 'SSE_ENGINE' as const, 'The store at 10.0.0.7 is full: not stored', 'nothing is stored'],
+    [504, 'SSE_MAYBE_STORED' as const, 'No answer from 10.0.0.7: it may be stored', 'Repeat it with the same Idempotency-Key'],
+  ])('a store that fails is %i %s, in words of its own', async (status, code, message, words) => {
     const onError = vi.fn<(error: unknown) => void>()
-    const engine = { ...memoryEngine(), append: () => Promise.reject(new SseError('SSE_ENGINE', message)) }
+    const engine = { ...memoryEngine(), append: () => Promise.reject(new SseError(code, message)) }
     const answer = await ask(hubWith({ engine, onError }), '/topics/a', post())
-    expect(answer).toMatchObject({ status: 503, body: { code: 'SSE_ENGINE' } })
+    expect(answer).toMatchObject({ status, body: { code } })
     expect(answer.headers.get('retry-after')).toBe('1')
     expect(answer.body.message).toContain(words)
     expect(answer.body.message).not.toContain('10.0.0.7')

@@ -36,10 +36,11 @@ export function refusalOf(error: unknown, onError: (error: unknown) => void): Re
     if (code === 'SSE_ENGINE') {
       onError(error)
       // In words of our own: the store's may name machines.
-      const said = message.includes('may be stored')
-        ? 'the item may be stored. Repeat it with the same Idempotency-Key'
-        : 'nothing is stored. Try again'
-      return new Refusal(503, code, `The hub's store failed or was too slow: ${said}`, SOON)
+      return new Refusal(503, code, "The hub's store failed or can't be reached: nothing is stored. Try again", SOON)
+    }
+    if (code === 'SSE_MAYBE_STORED') {
+      onError(error)
+      return new Refusal(504, code, "The hub's store didn't say: the item may be stored. Repeat it with the same Idempotency-Key", SOON)
     }
   }
   return internal(error, onError)
