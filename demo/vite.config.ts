@@ -15,6 +15,8 @@ export default defineConfig({
     // Every file is one of ours: the pages allow nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: ['index.html', 'patterns.html', '404.html'].map(here) },
+    rollupOptions: {
+      input: ['index.html', 'patterns.html', 'store/index.html', 'store/orders.html', 'store/sale.html', '404.html'].map(here),
+    },
   },
 })
