@@ -73,15 +73,15 @@ describeStores('customers of a store', { STORE_STEP_MS: '300000' }, (stand) => {
     const [ada, grace] = [stand().shopper(), stand().shopper()]
     await ada.signIn(ADA)
     await grace.signIn(GRACE)
-    const first = (await ada.buy('TOY-003')).body.order
+    const first = await ada.order('TOY-003')
     const streams = [
       ada.follow('/store/orders/events'),
       ada.follow(`/store/orders/events?order=${first}`),
       grace.follow('/store/orders/events'),
     ].map(untilEnd)
     await until('all follow', () => streams.every(({ opened }) => opened.length > 0))
-    const ofAda = (await ada.buy('TOY-004')).body.order
-    const ofGrace = (await grace.buy('TOY-004')).body.order
+    const ofAda = await ada.order('TOY-004')
+    const ofGrace = await grace.order('TOY-004')
     await streams[0]?.first('Ada’s', (item) => item.event === 'order' && item.data.id === ofAda)
     await streams[2]?.first('Grace’s', (item) => item.event === 'order' && item.data.id === ofGrace)
     const ids = streams.map(({ items }) => new Set(dataOf(items, 'order').map(({ id }) => id)))
@@ -95,14 +95,14 @@ describeStores('customers of a store', { STORE_STEP_MS: '300000' }, (stand) => {
     await here.signIn(ADA)
     await there.signIn(ADA)
     const ending = untilEnd(here.follow('/store/orders/events'))
-    const one = (await here.buy('TOY-005')).body.order
+    const one = await here.order('TOY-005')
     const ofOne = untilEnd(here.follow(`/store/orders/events?order=${one}`))
     const staying = untilEnd(there.follow('/store/orders/events'))
     await until('all follow', () => [ending, ofOne, staying].every(({ opened }) => opened.length > 0))
     const { status, headers } = await here.send('DELETE', '/store/session')
     expect([status, headers.get('set-cookie')]).toEqual([204, 'store_session=; Path=/store; HttpOnly; SameSite=Strict; Max-Age=0'])
     for (const { ended } of [ending, ofOne]) expect(await ended).toMatchObject({ code: 'SSE_BAD_RESPONSE', response: { status: 401 } })
-    const { order } = (await there.buy('TOY-006')).body
+    const order = await there.order('TOY-006')
     await staying.first('what comes after', (item) => item.event === 'order' && item.data.id === order)
     expect(staying.opened).toHaveLength(1)
     for (const { items } of [ending, ofOne]) expect(dataOf(items, 'order').map(({ id }) => id)).not.toContain(order)

@@ -38,6 +38,8 @@ export interface Shopper {
   send<T = object>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>
   signIn(account: { email: string; password: string }): Promise<void>
   buy(sku: string, quantity?: number, key?: string): Promise<Answer<Purchase & { stock: number }>>
+  /** The order's number; throws unless it was bought. */
+  order(sku: string, quantity?: number): Promise<number>
   products(query?: string): Promise<{ products: Product[]; categories: { slug: string; count: number }[]; lastEventId: string }>
   orders(): Promise<{ orders: Order[]; lastEventId: string }>
   sale(): Promise<{ sale: Sale; product: Product; lastEventId: string; now: number }>
@@ -71,6 +73,11 @@ export function createShopper(base: string): Shopper {
       shopper.csrf = body.csrf
     },
     buy: (sku, quantity = 1, key = randomUUID()) => shopper.send('POST', '/store/purchases', { sku, quantity, key }),
+    async order(sku, quantity) {
+      const { status, body } = await shopper.buy(sku, quantity)
+      if (status !== 201) throw new Error(`Not bought: ${status} ${JSON.stringify(body)}`)
+      return body.order
+    },
     products: async (query = '') => good(await shopper.get(`/store/products${query}`)),
     orders: async () => good(await shopper.get('/store/orders/list')),
     sale: async () => good(await shopper.get('/store/sale/state')),
