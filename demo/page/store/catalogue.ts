@@ -120,7 +120,7 @@ function onItem(item: ReceivedOf<typeof storeEvents>): void {
 }
 
 function onState(state: LiveState): void {
-  showLive(state, 'stock')
+  showLive(state, order.length > 0 ? 'stock' : '')
   if (state.name === 'live') panel.opened()
   if (order.length > 0 || (state.name !== 'unavailable' && state.name !== 'failed')) return
   const { error } = state
@@ -168,7 +168,7 @@ function showProducts(): void {
   find('#more').hidden = matching.length <= shown
   write(find('#more'), `Show ${Math.min(PAGE, matching.length - shown)} more`)
   const name = categories.find(({ slug }) => slug === category)?.name ?? (category || 'Everything')
-  write(find('#shelf-title'), query ? `“${query}” in ${name.toLowerCase()}` : name)
+  write(find('#shelf-title'), query ? `“${query}” in ${category ? name : 'everything'}` : name)
   write(find('#shelf-count'), count(matching.length, 'product'))
   write(
     find('#empty-text'),
@@ -215,8 +215,12 @@ function showChips(found: readonly string[]): void {
     write(find('.count', link), String(number))
     link.href = address(slug, query)
     link.dataset['empty'] = String(number === 0)
-    if (slug === category) link.setAttribute('aria-current', 'true')
-    else link.removeAttribute('aria-current')
+    if (slug !== category) link.removeAttribute('aria-current')
+    else if (link.ariaCurrent !== 'true') {
+      link.setAttribute('aria-current', 'true')
+      // Into view in its row, on a phone; the page stays where it is.
+      list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2
+    }
   }
 }
 

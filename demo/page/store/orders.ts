@@ -75,7 +75,7 @@ function onItem(item: ReceivedOf<typeof orderEvents>): void {
 
 function onState(state: LiveState): void {
   const isOut = state.name === 'failed' && state.error.status === 401
-  showLive(isOut ? { name: 'stopped' } : state, 'steps')
+  showLive(isOut ? { name: 'stopped' } : state, views.size > 0 ? 'steps' : '')
   if (isOut) return showDoor()
   if (state.name !== 'failed' && state.name !== 'unavailable') return
   // What is there stays there.

@@ -88,7 +88,7 @@ function onItem(item: ReceivedOf<typeof storeEvents>): void {
 // end
 
 function onState(state: LiveState): void {
-  showLive(state, 'stock')
+  showLive(state, sale ? 'stock' : '')
   if (sale || (state.name !== 'unavailable' && state.name !== 'failed')) return
   const { error } = state
   if (error.code === 'STORE_OPENING') return showPhase('setup')

@@ -5,15 +5,16 @@ import type { Customer } from './session.js'
 
 let told: LiveState['name'] | undefined
 
-/** Says in the head of the page how near to now it is; `what` is what may be old. */
+/** Says in the head of the page how near to now it is. `what` may be old; nothing, when nothing is shown yet. */
 export function showLive({ name }: LiveState, what: string): void {
+  const old = what && `, showing the last known ${what}`
   const words: Record<LiveState['name'], string> = {
     opening: 'Connecting',
     live: 'Live',
-    reconnecting: `Reconnecting, showing the last known ${what}`,
+    reconnecting: `Reconnecting${old}`,
     paused: 'Paused',
     asking: 'Updated every 3 seconds',
-    unavailable: `No connection, showing the last known ${what}`,
+    unavailable: `No connection${old}`,
     failed: 'Not connected',
     stopped: 'Signed out',
   }
