@@ -1,0 +1,176 @@
+import { backoff } from '../../util/backoff.js'
+import type { Connect, Connection } from './client.js'
+
+const RETRY = { min: 50, max: 2000 }
+// How often a connection is asked whether it still lives, and how long it may be silent when it was asked something. Behind a cable that
+// was pulled out nothing else would tell for many minutes.
+const BEAT = 1000
+const SILENT = 3000
+
+export interface LinkOptions {
+  readonly connect: Connect
+  /** What a new connection needs before it is of use; when it throws the connection is given up. */
+  readonly setUp: (connection: Connection) => Promise<void>
+  readonly onUp?: () => void
+  /** Of a connection that was up. */
+  readonly onDown?: (reason: unknown) => void
+  readonly onMessage?: (channel: string, message: string) => void
+}
+
+/** One connection, made anew whenever it is lost. */
+export interface Link {
+  /** What can be used now. */
+  readonly connection: Connection | undefined
+  /** Why there is none. */
+  readonly reason: unknown
+  /** Resolves when there is a connection, or the next attempt to make one has failed. */
+  tried(): Promise<void>
+  /** It is of no use any more: a new one is made. */
+  renew(reason: unknown): void
+  close(): void
+}
+
+export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOptions): Link {
+  let connection: Connection | undefined
+  // Also while it is being set up.
+  let current: Connection | undefined
+  let reason: unknown
+  let closed = false
+  let failures = 0
+  let heard = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let beat: ReturnType<typeof setInterval> | undefined
+  let waiting: (() => void)[] = []
+
+  async function start(): Promise<void> {
+    let lost = false
+    let made: Connection | undefined
+    const onClose = (why: unknown): void => {
+      lost = true
+      reason = why
+      if (made !== undefined && current === made) down(why)
+    }
+    try {
+      const raw = await connect({
+        onMessage(channel, message) {
+          heard = performance.now()
+          onMessage?.(channel, message)
+        },
+        onClose,
+      })
+      made = heeded(raw)
+      current = made
+      if (lost || closed) throw closedFor(reason)
+      heard = performance.now()
+      listen(made)
+      await setUp(made)
+      if (lost || closed || current !== made) throw closedFor(reason)
+      connection = made
+      reason = undefined
+      failures = 0
+      onUp?.()
+    } catch (error) {
+      reason = error
+      if (current === made) current = undefined
+      clearInterval(beat)
+      made?.destroy()
+      again()
+    }
+    settle()
+  }
+
+  /** Every answer is a sign of life. */
+  function heeded(raw: Connection): Connection {
+    const heed = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work
+      } finally {
+        heard = performance.now()
+      }
+    }
+    return {
+      send: (args) => heed(raw.send(args)),
+      subscribe: (kind, names) => heed(raw.subscribe(kind, names)),
+      unsubscribe: (kind, names) => heed(raw.unsubscribe(kind, names)),
+      destroy: () => raw.destroy(),
+    }
+  }
+
+  function listen(made: Connection): void {
+    let open = 0
+    let last = performance.now()
+    clearInterval(beat)
+    beat = setInterval(() => {
+      const now = performance.now()
+      const isLate = now - last > 2 * BEAT
+      last = now
+      // This process was busy: what has come meanwhile is still to be read.
+      if (isLate) return void (heard = now)
+      if (open > 0 && now - heard > SILENT) {
+        const why = new Error(`Nothing was answered for ${SILENT} ms`)
+        reason = why
+        made.destroy()
+        if (current === made) down(why)
+        return
+      }
+      if (open > 0) return
+      open++
+      const done = (): void => void open--
+      made.send(['PING']).then(done, done)
+    }, BEAT)
+    beat.unref()
+  }
+
+  function down(why: unknown): void {
+    const wasUp = connection !== undefined
+    reason = why
+    current = connection = undefined
+    clearInterval(beat)
+    // One that is being set up is given up by start().
+    if (!wasUp) return
+    onDown?.(why)
+    again()
+  }
+
+  function again(): void {
+    if (closed) return
+    timer = setTimeout(() => void start(), backoff(++failures, RETRY))
+  }
+
+  function settle(): void {
+    const settled = waiting
+    waiting = []
+    for (const resolve of settled) resolve()
+  }
+
+  void start()
+
+  return {
+    get connection() {
+      return connection
+    },
+    get reason() {
+      return reason
+    },
+    tried: () => (connection || closed ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    renew(why) {
+      const made = current
+      if (!made) return
+      made.destroy()
+      if (current === made) down(why)
+    },
+    close() {
+      closed = true
+      clearTimeout(timer)
+      clearInterval(beat)
+      const made = current
+      current = connection = undefined
+      made?.destroy()
+      settle()
+    },
+  }
+}
+
+function closedFor(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('The connection was closed')
+}

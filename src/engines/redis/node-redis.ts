@@ -1,0 +1,49 @@
+import type { Connect } from './client.js'
+
+type Listen = (message: string, channel: string) => void
+
+interface Client {
+  readonly options?: { readonly socket?: object } | undefined
+  duplicate(overrides: object): Client
+  on(event: 'error' | 'end', listener: (error?: unknown) => void): unknown
+  connect(): Promise<unknown>
+  sendCommand(args: readonly string[]): Promise<unknown>
+  subscribe(channels: readonly string[], listener: Listen): Promise<unknown>
+  pSubscribe(patterns: readonly string[], listener: Listen): Promise<unknown>
+  unsubscribe(channels: readonly string[]): Promise<unknown>
+  pUnsubscribe(patterns: readonly string[]): Promise<unknown>
+  destroy(): void
+}
+
+/** Connections by node-redis. */
+export function nodeRedis(client: Client): Connect {
+  return async ({ onMessage, onClose }) => {
+    const own = client.duplicate({
+      socket: { ...client.options?.socket, reconnectStrategy: false, connectTimeout: 5000, socketTimeout: undefined },
+      disableOfflineQueue: true,
+      // Replies as text, whatever the caller's client makes of them.
+      commandOptions: { timeout: undefined },
+      commandsQueueMaxLength: undefined,
+      pingInterval: undefined,
+      keyPrefix: undefined,
+      clientSideCache: undefined,
+      readonly: false,
+    })
+    own.on('error', onClose)
+    own.on('end', () => onClose(new Error('The connection was closed')))
+    await own.connect()
+    const listen: Listen = (message, channel) => onMessage(channel, message)
+    return {
+      send: (args) => own.sendCommand(args),
+      subscribe: (kind, names) => (kind === 'channel' ? own.subscribe(names, listen) : own.pSubscribe(names, listen)),
+      unsubscribe: (kind, names) => (kind === 'channel' ? own.unsubscribe(names) : own.pUnsubscribe(names)),
+      destroy() {
+        try {
+          own.destroy()
+        } catch {
+          // It says so when it is closed already.
+        }
+      },
+    }
+  }
+}

@@ -1,0 +1,288 @@
+import { SseError } from '../../errors.js'
+import { show } from '../../protocol/fields.js'
+import type { Opt } from '../../protocol/item.js'
+import { isPattern, selects, type Selector } from '../../protocol/topic.js'
+import { randomName } from '../../util/text.js'
+import type { Engine, Page, ReadOptions } from '../engine.js'
+import { APPENDING, createAppends } from './appends.js'
+import { connectorOf, type Connection, type RedisClient } from './client.js'
+import { luaOf } from './globs.js'
+import { createLink, type Link } from './link.js'
+import { createNews } from './news.js'
+import { NODE_SCRIPTS } from './node-scripts.js'
+import { createNodes } from './nodes.js'
+import { READ } from './read-script.js'
+import { decodePage } from './records.js'
+import { codeOf, loadScripts, runSurely, scriptOf } from './scripts.js'
+import { checkServer } from './server.js'
+import { createSubscriptions } from './subscriptions.js'
+import { away, failed, isPassing } from './words.js'
+
+export interface RedisOptions extends Opt<{
+  /** What all keys and channels of this hub begin with, in braces: letters, digits and `_ . : -`. Nodes of one hub say the same. @default 'hub' */
+  name: string
+  /** For how many milliseconds an append or a read waits while Redis can't be reached. @default 5000 */
+  timeout: number
+  /** For how many milliseconds an idempotency key is remembered. @default 600_000 (10 minutes) */
+  idempotencyWindow: number
+  /** A topic that has kept no item for so many milliseconds is forgotten. @default 86_400_000 (a day) */
+  forgetAfter: number
+}> {
+  /** Of node-redis (`createClient()`) or ioredis (`new Redis()`), connected or not: the engine makes two connections like it, and leaves it alone. */
+  readonly client: RedisClient
+}
+
+const READING = scriptOf(READ)
+const SCRIPTS = [APPENDING, READING, ...NODE_SCRIPTS]
+// How long the first connection may take, over several attempts.
+const OPENING = 3000
+const LONGEST = 1e15
+
+/**
+ * Keeps everything in Redis 7 (or Valkey), for any number of processes on any number of machines. Node-redis and ioredis are optional
+ * peers.
+ *
+ * What survives is what Redis keeps: with `appendonly yes` and `appendfsync always` everything that was acknowledged survives the end and
+ * the crash of its machine; with `everysec` all but the last second; without a log of writes what the last snapshot had. A failover
+ * loses what the replica didn't have yet. What may have been lost is told: a cursor from the lost time gets a gap, all others don't; a
+ * server without its data is a new epoch.
+ */
+export function redisEngine(options: RedisOptions): Engine {
+  const { client, name, timeout, idempotencyWindow, forgetAfter } = checked(options)
+  const connect = connectorOf(client)
+  const prefix = `{${name}}:`
+  const key = `${prefix}meta`
+  let commands: Link | undefined
+  let hints: Link | undefined
+  // Which process answers on the connection for commands.
+  let server: string | undefined
+  let epoch = ''
+  let seen = 0
+  let looking: Promise<void> | undefined
+  let isAskedAgain = false
+  // Until then nobody knows of a position that could have moved.
+  let isOpen = false
+  let closing: Promise<void> | undefined
+
+  const connection = (): Connection | undefined => commands?.connection
+  const reason = (): unknown => commands?.reason
+  const position = (): readonly string[] => [randomName(10), epoch, `${seen}`]
+
+  const news = createNews({ prefix, look, onSeen: know })
+  const nodes = createNodes({ key, connection, reason, head: position })
+  const subscriptions = createSubscriptions(prefix, (error) => hints?.renew(error))
+  const appends = createAppends({
+    key,
+    timeout,
+    connection,
+    reason,
+    head: () => [...position(), `${forgetAfter}`, `${idempotencyWindow}`],
+    renew: (why) => commands?.renew(why),
+    onAppended(now, seq) {
+      know(now, seq)
+      // Nobody would hear of it otherwise, for a while.
+      if (hints && !hints.connection) news.tell(seq)
+    },
+  })
+
+  /** What the store has said of itself. */
+  function know(now: string, seq: number): void {
+    if (now === epoch) {
+      seen = Math.max(seen, seq)
+      return
+    }
+    epoch = now
+    seen = seq
+    news.know(now, seq)
+    nodes.renew()
+  }
+
+  function start(): Link {
+    return createLink({
+      connect,
+      async setUp(open) {
+        const run = await checkServer(open)
+        await loadScripts(open, SCRIPTS)
+        // The other connection may still be with a server that is no longer the one.
+        if (server !== undefined && server !== run) hints?.renew(new Error('The hub is on another server'))
+        server = run
+      },
+      onUp() {
+        appends.up()
+        nodes.up()
+        if (hints) look()
+      },
+      onDown(why) {
+        appends.down(why)
+        nodes.down()
+      },
+    })
+  }
+
+  /** The connection for hints. */
+  function listen(): Link {
+    return createLink({
+      connect,
+      async setUp(open) {
+        const run = await checkServer(open)
+        if (server !== undefined && server !== run) throw new Error('The hub is on another server')
+        await subscriptions.begin(open)
+      },
+      // What came before this connection only the log tells.
+      onUp: look,
+      onDown: subscriptions.end,
+      onMessage(channel, message) {
+        if (message === 'control' && channel === `${prefix}h`) nodes.look()
+        else news.hear(channel, message)
+      },
+    })
+  }
+
+  /** Asks the store how far it is, and tells everybody. */
+  function look(): void {
+    nodes.look()
+    if (looking) {
+      isAskedAgain = true
+      return
+    }
+    if (!connection() || !isOpen || closing) return
+    isAskedAgain = false
+    const done = (): void => {
+      looking = undefined
+      if (isAskedAgain) look()
+    }
+    looking = readPage([], 0, { limit: 0, bytes: 0 }).then(({ head }) => {
+      news.tell(head)
+      done()
+    }, done)
+  }
+
+  /** Something that may be done twice: again, when the connection is lost, as long as there is time. */
+  async function ask<T>(what: string, work: (open: Connection) => Promise<T>): Promise<T> {
+    const end = performance.now() + timeout
+    for (;;) {
+      if (closing) throw closedError(name)
+      const open = connection()
+      try {
+        if (open) return await work(open)
+      } catch (error) {
+        if (isPassing(error)) commands?.renew(error)
+        else if (codeOf(error) !== '' || connection() === open) throw failed(what, error)
+      }
+      const left = end - performance.now()
+      if (!commands || left <= 0) throw away(what, reason())
+      await within(commands.tried(), left)
+    }
+  }
+
+  async function readPage(selectors: readonly Selector[], after: number, { upTo, limit, bytes }: ReadOptions): Promise<Page> {
+    const names = [...new Set(selectors.filter((one) => typeof one === 'string'))]
+    const patterns = selectors.filter(isPattern).map(luaOf)
+    const page = decodePage(
+      await ask('The log is not read', (open) =>
+        runSurely(open, READING, key, [
+          ...position(),
+          `${forgetAfter}`,
+          `${Math.max(0, after)}`,
+          upTo === undefined || upTo === Infinity ? '' : `${upTo}`,
+          `${Math.min(limit, LONGEST)}`,
+          `${Math.min(bytes, LONGEST)}`,
+          `${names.length}`,
+          ...names,
+          ...patterns,
+        ]),
+      ),
+    )
+    know(page.epoch, page.head)
+    return page
+  }
+
+  /** In portions, so that Redis isn't held up by many. */
+  async function topicsOf(selectors: readonly Selector[]): Promise<readonly string[]> {
+    const found = new Set<string>()
+    let cursor = '0'
+    do {
+      const from = cursor
+      const reply = await ask('The topics are not read', (open) => open.send(['HSCAN', `${prefix}topics`, from, 'COUNT', '1000']))
+      const [next, entries] = reply as [string, readonly string[]]
+      for (let at = 0; at < entries.length; at += 2) {
+        const topic = entries[at] as string
+        if (topic !== '' && selects(selectors, topic)) found.add(topic)
+      }
+      cursor = next
+    } while (cursor !== '0')
+    return [...found]
+  }
+
+  async function open(): Promise<{ readonly epoch: string; readonly head: number }> {
+    if (closing) throw closedError(name)
+    commands ??= start()
+    const end = performance.now() + OPENING
+    while (!commands.connection) {
+      await within(commands.tried(), end - performance.now())
+      const why = commands.reason
+      const isHopeless = why instanceof SseError || (codeOf(why) !== '' && !isPassing(why))
+      if (!commands.connection && (isHopeless || performance.now() >= end)) {
+        commands.close()
+        throw why instanceof SseError ? why : failed("Can't open the hub in Redis", why ?? new Error(`no answer within ${OPENING} ms`))
+      }
+    }
+    // Before the first watch begins: an item that no topic keeps is told once, to those who listen by then.
+    hints ??= listen()
+    await within(hints.tried(), end - performance.now())
+    const { epoch: now, head } = await readPage([], 0, { limit: 0, bytes: 0 })
+    isOpen = true
+    return { epoch: now, head }
+  }
+
+  async function end(): Promise<void> {
+    if (connection()) await within(appends.idle(), timeout)
+    appends.stop(closedError(name))
+    await nodes.leave()
+    news.stop()
+    hints?.close()
+    commands?.close()
+  }
+
+  return {
+    supports: { durable: true, shared: true, transactions: false },
+    get isAway() {
+      return commands !== undefined && !closing && !commands.connection
+    },
+    open,
+    async append(topic, fields, how) {
+      if (closing) throw closedError(name)
+      return appends.append(topic, fields, how)
+    },
+    read: readPage,
+    topics: topicsOf,
+    watch: (...watcher) => (closing ? () => {} : news.watch(...watcher)),
+    follow: subscriptions.follow,
+    nodes,
+    close() {
+      closing ??= end()
+      return closing
+    },
+  }
+}
+
+function closedError(name: string): SseError {
+  return new SseError('SSE_CLOSED', `The Redis engine of ${JSON.stringify(name)} is closed`)
+}
+
+/** Waits for it, but not longer than so many milliseconds. */
+async function within(work: Promise<void>, time: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.max(0, time))))])
+  clearTimeout(timer)
+}
+
+function checked({ client, name = 'hub', timeout = 5000, idempotencyWindow = 600_000, forgetAfter = 86_400_000 }: RedisOptions) {
+  if (typeof name !== 'string' || !/^[\w.:-]{1,100}$/.test(name))
+    throw new TypeError(`\`name\` must be 1 to 100 letters, digits or _ . : - characters: ${show(name)}`)
+  for (const [option, value] of Object.entries({ timeout, idempotencyWindow, forgetAfter })) {
+    if (!(typeof value === 'number' && value >= 0)) throw new TypeError(`\`${option}\` must be a number >= 0: ${show(value)}`)
+  }
+  const whole = (value: number): number => Math.min(Math.ceil(value), LONGEST)
+  return { client, name, timeout, idempotencyWindow: Math.max(1, whole(idempotencyWindow)), forgetAfter: whole(forgetAfter) }
+}
