@@ -2,6 +2,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createApp, type App } from './app.js'
 
+// A database that doesn't answer isn't waited for any longer: what is committed stays.
+const PATIENCE = 3_000
+
 /** The demo: `PORT=5001 node main.js`. Ends with exit code 2 and one line when it can't listen. */
 const servers: Server[] = []
 let app: App | undefined
@@ -22,7 +25,9 @@ function close(): void {
     server.close()
     server.closeAllConnections()
   }
-  void app?.close()
+  if (!app) return
+  void app.close()
+  setTimeout(() => process.exit(), PATIENCE).unref()
 }
 
 function portOf(text = ''): number {

@@ -42,6 +42,8 @@ export interface PostgresServer {
   createDatabase(name: string): Promise<string>
   /** One query on a connection of its own. */
   query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[], database?: string): Promise<Row[]>
+  /** A connection, for what takes more than one query; to be ended by who asked for it. */
+  connect(database?: string): Promise<Client>
   /** At once, but in good order: connections are cut, everything committed is on disk. The folder stays. */
   stop(): Promise<void>
   /** As a crash (SIGQUIT, its "immediate shutdown"): the next start recovers from the log. The folder stays. */
@@ -111,9 +113,14 @@ function createServerAt(port: number, folder: string, owner: Owner, first: Postg
 
   const url = (database = 'postgres'): string => `postgres://postgres@127.0.0.1:${port}/${database}`
 
-  async function query<Row>(sql: string, values: readonly unknown[] = [], database?: string): Promise<Row[]> {
+  async function connect(database?: string): Promise<Client> {
     const client = new Client({ connectionString: url(database), connectionTimeoutMillis: 5_000 })
     await client.connect()
+    return client
+  }
+
+  async function query<Row>(sql: string, values: readonly unknown[] = [], database?: string): Promise<Row[]> {
+    const client = await connect(database)
     try {
       return (await client.query(sql, [...values])).rows as Row[]
     } finally {
@@ -133,6 +140,7 @@ function createServerAt(port: number, folder: string, owner: Owner, first: Postg
       return url(name)
     },
     query,
+    connect,
     stop: () => end('SIGINT'),
     kill: () => end('SIGQUIT'),
     async start(changed = {}) {
