@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { startDemo, type Demo } from '../helpers/demo.js'
 import { describeWithPostgres, startPostgres, type PostgresServer } from '../helpers/postgres.js'
+import { until } from '../helpers/until.js'
 import { createShopper, type Shopper } from './shopper.js'
 
 /** The demo with a store on a database, as each test of a file finds it. */
@@ -49,8 +50,8 @@ export function useStand(env: Record<string, string>, start?: () => Promise<Post
       shopper: () => createShopper(demo.url.replace('localhost', '127.0.0.1')),
     }
     // Its database is made now, not in the time of a test.
-    await stand.shopper().products()
-  }, 60_000)
+    await until('the store is open', () => stand?.shopper().products(), 60_000)
+  }, 90_000)
   afterAll(async () => {
     await stand?.demo.stop()
     await stand?.postgres?.remove()

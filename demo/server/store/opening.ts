@@ -12,7 +12,7 @@ export interface Opening {
 }
 
 // A request waits so long for the first start, which makes a database; then its client asks again.
-const PATIENCE = 10_000
+const PATIENCE = 25_000
 // After a failure: not for each request anew.
 const PAUSE = 3_000
 

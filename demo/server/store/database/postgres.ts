@@ -15,7 +15,9 @@ const UNREACHABLE = /^(E[A-Z_]+|57P0\d|08\w{3}|53300)$/
 
 /** A PostgreSQL server, over a pool of connections. */
 export async function openPostgres(url: string): Promise<Database> {
-  // The settings have it checked; pg would take anything for the name of a database on this machine.
+  // pg would take anything else for the name of a database on this machine.
+  if (!/^postgres(ql)?:\/\//i.test(url))
+    throw explained(new Error('it must begin with postgres:// or postgresql://'))
   const { Client, Pool } = await import('pg')
   const options = { connectionString: url, connectionTimeoutMillis: 5_000, keepAlive: true }
   let pool: pg.Pool
