@@ -1,0 +1,189 @@
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { newFolder, removeFolders } from '../helpers/folders.js'
+import { canFakeTime, describeWithRedis, fakeClock, removeRedis } from '../helpers/redis.js'
+import { when } from '../helpers/servers.js'
+import { positionOf } from './account.js'
+import { publish } from './publisher.js'
+import { caughtUp } from './reader.js'
+import { createSetting } from './setting.js'
+
+afterAll(async () => {
+  await removeRedis()
+  removeFolders()
+})
+
+describeWithRedis('a broker', () => {
+  test.each([
+    ['restarted in order', 'stop'],
+    ['killed with kill -9', 'kill'],
+  ] as const)('%s, comes back with its data: nothing is lost, nothing doubled, no gap', async (_, end) => {
+    const { redis, publisher, readers, settle } = await createSetting()
+    for (let round = 0; round < 2; round++) {
+      await publisher.more(20)
+      await redis[end]()
+      await redis.start()
+    }
+    await publisher.more(20)
+    expect(await settle({ gaps: 0 })).toMatchObject({ gaps: 0 })
+    // They have not even noticed.
+    expect(readers.map(({ connections }) => connections)).toEqual([1, 1, 1, 1])
+  })
+
+  test('that comes back without its data begins a new epoch, and everybody is told so once', async () => {
+    const { redis, publisher, readers, reader, settle } = await createSetting()
+    const away = reader('away')
+    await publisher.more(20)
+    await when(() => away.items > 0)
+    away.leave()
+    await redis.kill()
+    await redis.start({ empty: true })
+    await publisher.more(20)
+    away.come()
+    await publisher.more(5)
+    await settle({ gaps: 1, reason: 'epoch', isLossy: true })
+    const epochs = new Set(publisher.books.acknowledged.map(({ id }) => positionOf(id).epoch))
+    expect(epochs.size).toBe(2)
+    for (const one of readers) expect(positionOf(one.lastEventId).epoch).toBe([...epochs].at(-1))
+  })
+
+  test('that comes back without its data again and again tells of it each time', async () => {
+    const { redis, publisher, settle } = await createSetting()
+    await publisher.more(5)
+    for (let round = 0; round < 2; round++) {
+      await redis.kill()
+      await redis.start({ empty: true })
+      await publisher.more(5)
+    }
+    expect(await settle({ gaps: 2, reason: 'epoch', isLossy: true })).toMatchObject({ gaps: 8 })
+  })
+
+  test('that is flushed while it runs begins a new epoch, too', async () => {
+    const { redis, publisher, settle } = await createSetting()
+    await publisher.more(10)
+    await redis.send('FLUSHALL')
+    await publisher.more(10)
+    expect(await settle({ gaps: 1, reason: 'epoch', isLossy: true })).toMatchObject({ gaps: 4 })
+  })
+
+  test('that comes back with a backup: who has seen what came after it is told once, everybody else has missed nothing', async () => {
+    const setting = await createSetting()
+    const { redis, publisher, readers, reader, settle } = setting
+    const away = reader('away')
+    await publisher.more(10)
+    await publisher.pause()
+    await caughtUp(readers, publisher.books.acknowledged)
+    away.leave()
+    const kept = publisher.books.acknowledged.length
+    const [data, backup] = [join(redis.folder, 'data'), join(newFolder(), 'backup')]
+    await redis.stop()
+    cpSync(data, backup, { recursive: true })
+    await redis.start()
+    await publisher.more(10)
+    await publisher.pause()
+    await caughtUp(readers.slice(0, 4), publisher.books.acknowledged)
+    const lost = new Set(publisher.books.acknowledged.slice(kept))
+    await redis.kill()
+    rmSync(data, { recursive: true })
+    cpSync(backup, data, { recursive: true })
+    await redis.start()
+    await publisher.more(10)
+    away.come()
+    const { gaps } = await settle({ gaps: (name) => (name === 'away' ? 0 : 1), reason: 'expired', isLost: (item) => lost.has(item) })
+    expect(gaps).toBe(4)
+  })
+
+  test('whose memory is full refuses what is published as not stored; readers stay, and it goes on when there is room', async () => {
+    const { redis, nodes, publisher, readers, reader, settle } = await createSetting({ publisher: { size: 1000 } })
+    await publisher.more(10)
+    await redis.send('CONFIG', 'SET', 'maxmemory', '1mb')
+    await when(() => publisher.books.refused.length >= 10)
+    expect(new Set(publisher.failures.map(({ is, status, code }) => `${is} ${status} ${code}`))).toEqual(
+      new Set(['refused 503 SSE_ENGINE']),
+    )
+    expect(publisher.failures[0]?.message).toContain('nothing is stored')
+    expect(nodes[0].errors() + nodes[1].errors()).toMatch(/memory/i)
+    // Reading needs no room.
+    const late = reader('late', { topics: ['a'] })
+    await when(() => late.items >= 10)
+    await redis.send('CONFIG', 'SET', 'maxmemory', '0')
+    await publisher.more(10)
+    expect(await settle({ gaps: 0 })).toMatchObject({ gaps: 0 })
+    expect(readers.map(({ connections }) => connections)).toEqual([1, 1, 1, 1, 1])
+  })
+
+  test('that evicts keys loses nothing in silence', async () => {
+    const { redis, publisher, reader, settle } = await createSetting({ publisher: { size: 4000, pace: 0 } })
+    const evicted = async (): Promise<number> => Number(/evicted_keys:(\d+)/.exec(String(await redis.send('INFO', 'stats')))?.[1])
+    const away = reader('away')
+    await publisher.more(20)
+    away.leave()
+    const used = Number(/used_memory:(\d+)/.exec(String(await redis.send('INFO', 'memory')))?.[1])
+    await redis.send('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    await redis.send('CONFIG', 'SET', 'maxmemory', used + 300_000)
+    publisher.start()
+    await expect.poll(evicted, { timeout: 10_000 }).toBeGreaterThan(1)
+    await redis.send('CONFIG', 'SET', 'maxmemory', '0')
+    away.come()
+    await publisher.more(10)
+    await settle({ gaps: 'any', isLossy: true })
+  })
+
+  test.each([
+    // What holds the rest together: it can't be trusted without.
+    ['meta', 1, 1],
+    ['topics', 1, 1],
+    ['heads', 1, 1],
+    ['drops', 1, 1],
+    ['due', 1, 1],
+    ['fence', 1, 1],
+    // Items: who has seen them misses nothing.
+    ['t:a', 0, 1],
+    // It is there for speed.
+    ['log', 0, 0],
+  ])('that has evicted the key %s: gaps for those who are there %i, for who was away %i', async (key, here, missing) => {
+    const { redis, publisher, readers, reader, settle } = await createSetting()
+    const away = reader('away')
+    await publisher.more(3)
+    await when(() => away.items > 0)
+    away.leave()
+    await publisher.more(5)
+    await publisher.pause()
+    await caughtUp(readers.slice(0, 4), publisher.books.acknowledged)
+    expect(await redis.send('DEL', `{hub}:${key}`)).toBe(1)
+    await publisher.more(5)
+    away.come()
+    const gaps = (name: string): number => (name === 'away' ? missing : here)
+    expect(await settle({ gaps })).toMatchObject({ gaps: 4 * here + missing })
+  })
+
+  test.skipIf(!canFakeTime)('whose clock is set back by an hour makes no difference', async () => {
+    const clock = fakeClock(newFolder())
+    const { redis, nodes, publisher, reader, settle } = await createSetting({
+      redis: { env: clock.env },
+      node: { history: { age: 60_000 } },
+    })
+    const away = reader('away')
+    await publisher.more(20)
+    const once = { topic: 'a', data: 'once' }
+    const first = await publish(nodes[0].url, once, 'key')
+    await when(() => away.items > 0)
+    away.leave()
+    const now = async (): Promise<number> => Number(((await redis.send('TIME')) as string[])[0])
+    const before = await now()
+    clock.set('-1h')
+    await expect.poll(now).toBeLessThan(before - 3000)
+    await publisher.more(20)
+    expect((await publish(nodes[1].url, once, 'key')).id).toBe(first.id)
+    away.come()
+    reader('late', { topics: ['b'] })
+    await publisher.more(20)
+    publisher.note(once, first)
+    expect(await settle({ gaps: 0 })).toMatchObject({ gaps: 0 })
+  })
+})
+
+test.runIf(process.env['CI'] === 'true')('libfaketime is there', () => {
+  expect(canFakeTime, 'apt-get install faketime').toBe(true)
+})
