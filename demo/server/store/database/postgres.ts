@@ -117,7 +117,7 @@ function isUnreachable(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message: string }
   return typeof code === 'string'
     ? UNREACHABLE.test(code)
-    : /connection|timeout expired|not queryable/i.test(message)
+    : /connection|timeout e|not queryable/i.test(message)
 }
 
 /** Without the URL: it has a password. */
