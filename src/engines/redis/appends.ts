@@ -157,6 +157,7 @@ export function createAppends({ key, timeout, connection, reason, head, renew, o
   function settle(): void {
     if (queue.length + returned.length + underWay.length > 0) return
     clearTimeout(timer)
+    timer = undefined
     for (const resolve of idle.splice(0)) resolve()
   }
 

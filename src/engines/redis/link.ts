@@ -47,8 +47,9 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
     let made: Connection | undefined
     const onClose = (why: unknown): void => {
       lost = true
-      reason = why
-      if (made !== undefined && current === made) down(why)
+      if (made === undefined) reason = why
+      // Not of one that was given up: there was another reason for that.
+      else if (current === made) down(why)
     }
     try {
       const raw = await connect({
@@ -108,10 +109,7 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
       if (isLate) return void (heard = now)
       if (open > 0 && now - heard > SILENT) {
         const why = new Error(`Nothing was answered for ${SILENT} ms`)
-        reason = why
-        made.destroy()
-        if (current === made) down(why)
-        return
+        return giveUp(made, why)
       }
       if (open > 0) return
       open++
@@ -119,6 +117,11 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
       made.send(['PING']).then(done, done)
     }, BEAT)
     beat.unref()
+  }
+
+  function giveUp(made: Connection, why: unknown): void {
+    if (current === made) down(why)
+    made.destroy()
   }
 
   function down(why: unknown): void {
@@ -154,10 +157,7 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
     },
     tried: () => (connection || closed ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     renew(why) {
-      const made = current
-      if (!made) return
-      made.destroy()
-      if (current === made) down(why)
+      if (current) giveUp(current, why)
     },
     close() {
       closed = true

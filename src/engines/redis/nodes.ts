@@ -19,6 +19,8 @@ export interface NodesOptions {
 }
 
 export interface NodesOfRedis extends Nodes {
+  /** From here on what is told is heard. */
+  open(): Promise<void>
   /** There is a connection, to a store that may have forgotten this node. */
   up(): void
   down(): void
@@ -102,14 +104,14 @@ export function createNodes({ key, connection, reason, head }: NodesOptions): No
 
   async function hear(): Promise<void> {
     isAskedAgain = false
-    for (;;) {
+    while (heard !== undefined) {
       const from = heard
-      const [last = '0', ...messages] = (await ask(HEAR, from ?? '')) as readonly string[]
+      const [last = '0', ...messages] = (await ask(HEAR, from)) as readonly string[]
       // The store has begun anew meanwhile.
       if (from !== heard) continue
       heard = last
       for (const message of messages) for (const listener of listeners) call(listener, message)
-      if (last === from || from === undefined) return
+      if (last === from) return
     }
   }
 
@@ -120,6 +122,7 @@ export function createNodes({ key, connection, reason, head }: NodesOptions): No
     hear(listener) {
       listeners.add(listener)
       begin()
+      look()
       return () => void listeners.delete(listener)
     },
     async take(counts) {
@@ -178,8 +181,12 @@ export function createNodes({ key, connection, reason, head }: NodesOptions): No
       stated = undefined
     },
     look,
+    async open() {
+      const [last] = (await ask(HEAR, '')) as readonly string[]
+      heard ??= last
+    },
     renew() {
-      heard = heard === undefined ? undefined : '0'
+      if (heard !== undefined) heard = '0'
     },
     async leave() {
       clearInterval(beat)

@@ -139,11 +139,12 @@ local function missing(topic, seq)
   if not r or seq <= r.trimmed then
     return
   end
-  trimmed = math.max(trimmed, seq)
   if r.count > 0 and call('EXISTS', P .. 't:' .. topic) == 0 then
     lost(r)
     save(topic, r, forget, true)
+    seq = r.trimmed
   end
+  trimmed = math.max(trimmed, seq)
 end
 
 -- The topics side by side, their next items in a heap.

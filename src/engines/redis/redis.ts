@@ -231,6 +231,7 @@ export function redisEngine(options: RedisOptions): Engine {
     hints ??= listen()
     await within(hints.tried(), end - performance.now())
     const { epoch: now, head } = await readPage([], 0, { limit: 0, bytes: 0 })
+    await ask("Can't open the hub in Redis", nodes.open)
     isOpen = true
     return { epoch: now, head }
   }
