@@ -1,8 +1,9 @@
-import type { Engine } from '../engines/engine.js'
 import type { Turns } from '../util/turns.js'
 import type { FanOut } from './fanout.js'
+import type { Follows } from './follows.js'
 import type { Frame } from './frame.js'
 import type { Laggards } from './laggards.js'
+import type { ReaderLog } from './log.js'
 import type { Pages } from './pages.js'
 import type { Reader } from './reader.js'
 import type { Ring } from './ring.js'
@@ -12,7 +13,8 @@ import type { Tail } from './tail.js'
 
 /** What a hub's readers share. */
 export interface Core {
-  readonly engine: Engine
+  readonly log: ReaderLog
+  readonly follows: Follows
   readonly tail: Tail
   readonly ring: Ring
   readonly pages: Pages

@@ -9,11 +9,13 @@ import { createTurns } from '../util/turns.js'
 import type { Core } from './core.js'
 import { formatCursor } from './cursor.js'
 import { createDrain, type Drain } from './drain.js'
-import { createFanOut } from './fanout.js'
+import { createFanOut, type FanOut } from './fanout.js'
+import { createFollows, type Follows } from './follows.js'
 import { createAnswer, toResponse } from './http/http.js'
 import { interestOf } from './interest.js'
 import { itemsOf } from './items.js'
 import { createLaggards } from './laggards.js'
+import { createLog } from './log.js'
 import { checkNumber, settingsByTopic, type HubOptions } from './options.js'
 import { createPages } from './pages.js'
 import { createPublisher, type PublishOptions } from './publish.js'
@@ -105,20 +107,29 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
 
   const ring = createRing(RING_BYTES)
   const counts = { published: 0, delivered: 0, gaps: 0 }
-  const fanOut = createFanOut(
-    () => tail.settled,
-    () => tail.epoch,
-    counts,
+  const follows = createFollows(engine, () => tail.settled)
+  const fanOut = following(
+    createFanOut(
+      () => tail.settled,
+      () => tail.epoch,
+      counts,
+    ),
+    follows,
   )
+  const log = createLog(engine, (error) => closed || onError(error))
   const readers = new Set<Reader>()
   const revocations = createRevocations()
-  const tail = createTail(engine, ring, { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError })
+  const tail = createTail(
+    { engine, read: log.read, ring, follows },
+    { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError },
+  )
   const publisher = createPublisher({ engine, tail, settingsOf, toItem, counts, publishTimeout, itemBytes: limits.itemBytes, onError })
   const core: Core = {
-    engine,
+    log: log.forReaders,
+    follows,
     tail,
     ring,
-    pages: createPages(engine, () => tail.settled),
+    pages: createPages(log.forReaders, () => tail.settled),
     fanOut,
     snapshots: createSnapshots(() => tail, publisher.fieldsOf),
     turns: createTurns(LAGGARDS_SLICE),
@@ -181,6 +192,23 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     core.laggards.close()
     for (const reader of readers) reader.end()
     await engine.close()
+  }
+}
+
+/** A fan-out whose groups, while they have readers, are what is followed. */
+function following(fanOut: FanOut, follows: Follows): FanOut {
+  if (!follows.isPartial) return fanOut
+  return {
+    ...fanOut,
+    enter(interest) {
+      const group = fanOut.enter(interest)
+      if (group.readers === 1) follows.enter(interest)
+      return group
+    },
+    exit(group) {
+      fanOut.exit(group)
+      if (group.readers === 0) follows.exit(group.interest)
+    },
   }
 }
 

@@ -16,9 +16,9 @@ export interface Opening {
 type Asked = Pick<ReaderOptions, 'from' | 'snapshot'>
 
 export async function openingOf(core: Core, { selectors }: Interest, options: Asked): Promise<Opening> {
-  const { tail, engine, snapshots } = core
+  const { tail, log, snapshots } = core
   if (options.from === 'earliest') {
-    const { epoch, trimmed } = await engine.read(selectors, tail.settled, { limit: 1, bytes: 1 })
+    const { epoch, trimmed } = await log.read(selectors, tail.settled, { limit: 1, bytes: 1 })
     await tail.reach({ epoch, seq: trimmed })
     // Where nothing was dropped the history says it all.
     return { epoch, at: Math.min(trimmed, tail.settled), owed: trimmed === 0 ? [] : await topicsWithSnapshots(core, selectors, options) }
@@ -42,7 +42,7 @@ export function snapshotOf(core: Core, topic: string, { snapshot }: Asked): Snap
 export async function topicsWithSnapshots(core: Core, selectors: readonly Selector[], options: Asked): Promise<readonly string[]> {
   if (!hasSnapshots(core, options)) return []
   const patterns = selectors.filter((one) => typeof one !== 'string')
-  const matching = patterns.length > 0 ? ((await core.engine.topics?.(patterns)) ?? []) : []
+  const matching = patterns.length > 0 ? await core.log.topics(patterns) : []
   const topics = [...new Set([...selectors.filter((one) => typeof one === 'string'), ...matching])]
   return options.snapshot ? topics : topics.filter((topic) => core.snapshotOf(topic))
 }
@@ -51,10 +51,10 @@ export async function topicsWithSnapshots(core: Core, selectors: readonly Select
  * What a topic's log has between what a snapshot reflects and the position from which items follow: without ids, for they would be below
  * those that the connection has had. What its history has dropped of that is nowhere told: a snapshot is not to be older.
  */
-export async function between({ engine }: Core, topic: string, epoch: string, after: number, upTo: number): Promise<readonly Frame[]> {
+export async function between({ log }: Core, topic: string, epoch: string, after: number, upTo: number): Promise<readonly Frame[]> {
   const frames: Frame[] = []
   for (let at = after; at < upTo;) {
-    const page = await engine.read([topic], at, { upTo, limit: 512, bytes: 256 * 1024 })
+    const page = await log.read([topic], at, { upTo, limit: 512, bytes: 256 * 1024 })
     if (page.epoch !== epoch) break
     frames.push(...page.items.map(({ fields }) => looseFrame(topic, fields)))
     if (page.through <= at) break

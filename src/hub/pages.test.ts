@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Engine, Page } from '../engines/engine.js'
 import { memoryEngine } from '../engines/memory.js'
 import { interestOf } from './interest.js'
+import { createLog } from './log.js'
 import { createPages, type Pages } from './pages.js'
 
 interface Log {
@@ -35,7 +36,7 @@ async function log(onRead: () => Promise<void> = async () => {}): Promise<Log> {
   }
   return {
     engine,
-    pages: createPages(counted, () => head),
+    pages: createPages(createLog(counted, () => {}).forReaders, () => head),
     epoch,
     reads,
     most: () => most,

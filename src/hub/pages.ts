@@ -1,6 +1,6 @@
-import type { Engine } from '../engines/engine.js'
 import { frameOf, type Frame } from './frame.js'
 import type { Interest } from './interest.js'
+import type { ReaderLog } from './log.js'
 import { lostBefore } from './lost.js'
 
 /** A page of the log, made into frames once for all who read it. */
@@ -42,20 +42,17 @@ const LIMIT = 512
 const BYTES = 64 * 1024
 // Readers that are a little apart read the same page: it begins at a multiple of this.
 const GRAIN = 128
-const READS_AT_ONCE = 4
 // How many bytes of pages are kept for those who come after.
 const KEPT = 4 * 2 ** 20
 // Ages expire without anything being published: a page is fresh for so many milliseconds.
 const FRESH = 20
 
 /** Reads of the log, shared: a thousand readers that come back together cost a few. */
-export function createPages(engine: Engine, settledNow: () => number): Pages {
+export function createPages(log: Pick<ReaderLog, 'read'>, settledNow: () => number): Pages {
   // By interest, the newest last.
   const entries = new Map<string, Entry[]>()
   const order: { readonly key: string; readonly entry: Entry }[] = []
-  const waiting: (() => void)[] = []
   let kept = 0
-  let reading = 0
 
   async function read(interest: Interest, epoch: string, after: number, fresh = false): Promise<FramePage> {
     const aligned = after - (after % GRAIN)
@@ -81,7 +78,7 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
       after,
       settled: settledNow(),
       at: performance.now(),
-      page: inTurn(() => fetchPage(selectors, after)),
+      page: fetchPage(selectors, after),
       loaded: undefined,
     }
     const list = entries.get(key) ?? []
@@ -102,7 +99,7 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
   }
 
   async function fetchPage(selectors: Interest['selectors'], after: number): Promise<Loaded> {
-    const page = await engine.read(selectors, after, { limit: LIMIT, bytes: BYTES })
+    const page = await log.read(selectors, after, { limit: LIMIT, bytes: BYTES })
     const frames = page.items.map(frameOf)
     const size = frames.reduce((sum, frame) => sum + frame.size, 0)
     return { epoch: page.epoch, through: page.through, frames, trimmed: lostBefore(page, after), size }
@@ -116,19 +113,6 @@ export function createPages(engine: Engine, settledNow: () => number): Pages {
     const left = (entries.get(key) ?? []).filter((one) => one !== entry)
     if (left.length > 0) entries.set(key, left)
     else entries.delete(key)
-  }
-
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (reading >= READS_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
-    else reading++
-    try {
-      return await work()
-    } finally {
-      // Its place goes to the one that waits longest; whoever comes meanwhile must not have it, too.
-      const next = waiting.shift()
-      if (next) next()
-      else reading--
-    }
   }
 
   return { read }

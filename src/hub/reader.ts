@@ -1,7 +1,9 @@
 import type { Feed, FeedSink } from '../respond/feed.js'
 import type { Selector } from '../protocol/topic.js'
 import type { Gap } from '../protocol/events.js'
+import { SseError } from '../errors.js'
 import { whenAborted } from '../util/abort.js'
+import { backoff } from '../util/backoff.js'
 import { later } from '../util/wait.js'
 import type { Core } from './core.js'
 import { formatCursor, parseCursor } from './cursor.js'
@@ -9,10 +11,11 @@ import type { Leaver } from './drain.js'
 import type { Group, Live } from './fanout.js'
 import { Batch, idFrame, idLineOf, looseFrame, quietFrame, retryFrame, type Frame } from './frame.js'
 import { LOOKS, type Silent } from './silences.js'
-import { between, hasSnapshots, openingOf, snapshotOf, topicsWithSnapshots } from './opening.js'
+import { between, hasSnapshots, openingOf, snapshotOf, topicsWithSnapshots, type Opening } from './opening.js'
 import { expiredIn } from './expired.js'
 import type { Interest } from './interest.js'
 import type { Laggard } from './laggards.js'
+import { RETRY } from './log.js'
 import { newestOf } from './newest.js'
 import type { FramePage } from './pages.js'
 import type { Found } from './ring.js'
@@ -222,7 +225,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     if (given === '') return this.#beginAnew()
     const cursor = parseCursor(given)
     // Of a node that was further, it may be, or has heard of a new epoch before: only the log tells them from nonsense.
-    if (cursor) await tail.reach(cursor)
+    if (cursor) await this.#ask(() => tail.reach(cursor))
     if (cursor && cursor.epoch === tail.epoch && cursor.seq <= tail.settled) {
       if (cursor.scope !== '' && cursor.scope !== this.#interest.scope) return this.#restart('topics', given)
       this.#epoch = tail.epoch
@@ -238,7 +241,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   /** A reader without a position. */
   async #beginAnew(): Promise<void> {
-    const { epoch, at, owed } = await openingOf(this.#core, this.#interest, this.options)
+    const { epoch, at, owed } = await this.#opening()
     this.#enterAt(epoch, at)
     if (owed.length === 0) return this.#write([this.#idFrame(at)], at)
     // Cut off before its snapshots, it comes back with an id that says so.
@@ -248,12 +251,16 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   /** From a position that means nothing here: a gap, then what a new reader gets. */
   async #restart(reason: Gap['reason'], from: string): Promise<void> {
-    const { epoch, at, owed } = await openingOf(this.#core, this.#interest, this.options)
+    const { epoch, at, owed } = await this.#opening()
     this.#enterAt(epoch, at)
     // Its own id, so that it is told again if it is cut off before it has heard.
     await this.#send([idFrame(from)])
     await this.#tellGap(this.#interest.selectors, reason, from, at)
     await this.#sendSnapshots(owed, at)
+  }
+
+  #opening(): Promise<Opening> {
+    return this.#ask(() => openingOf(this.#core, this.#interest, this.options))
   }
 
   #enterAt(epoch: string, position: number): void {
@@ -275,7 +282,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
   }
 
   #readOn(): void {
-    const { tail, ring, maxLag, whenSlow } = this.#core
+    const { tail, ring, follows, maxLag, whenSlow } = this.#core
     const page = this.#page
     this.#page = undefined
     if (this.#epoch !== tail.epoch) {
@@ -285,7 +292,10 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     if (this.behind > maxLag && whenSlow !== 'disconnect') return this.#attend(() => this.#leaveOut())
     // A loop has no connection to give up: dropped, it would wait for ever.
     if (this.behind > maxLag && this.#sink?.drop) return this.drop()
-    if (!page && this.cursor < ring.start) return this.#attend(() => this.#readLog())
+    const since = follows.since(this.#interest)
+    // What is settled just now, is settled without this reader's topics: from where on it has them is known then. What fails is tried again.
+    if (since === NEVER) return this.#attend(() => tail.advance().catch(() => {}))
+    if (!page && this.cursor < Math.max(ring.start, since)) return this.#attend(() => this.#readLog())
     const isLatest = this.#isHeldToLatest
     const { frames, through } = page ?? ring.read(this.#interest, this.cursor, tail.settled, isLatest ? Infinity : PAGE)
     if (isLatest) this.#takeLatest(frames, through)
@@ -295,10 +305,10 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
 
   #goOn(): void {
     if (this.#lags || this.#busy || this.#isLive || !this.#sink) return
-    const { tail, fanOut, turns } = this.#core
+    const { tail, fanOut, follows, turns } = this.#core
     if (this.#skip && [...this.#skip.values()].every((seq) => seq <= this.cursor)) this.#skip = undefined
     // In this very turn of the event loop: nothing can come between.
-    if (this.cursor === tail.settled && this.#epoch === tail.epoch) {
+    if (this.cursor === tail.settled && this.#epoch === tail.epoch && follows.since(this.#interest) <= this.cursor) {
       const { filter, until } = this.options
       // A gap or a snapshot may be ahead of this node: where it ends is still to be told.
       this.isSolo = filter !== undefined || until !== undefined || this.#skip !== undefined || this.#tellAt !== NEVER
@@ -346,10 +356,10 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
   async #readLog(fresh = false): Promise<void> {
     const { pages, tail } = this.#core
     const { epoch, cursor } = { epoch: this.#epoch, cursor: this.cursor }
-    let page = await pages.read(this.#interest, epoch, cursor, fresh)
+    let page = await this.#ask(() => pages.read(this.#interest, epoch, cursor, fresh))
     if (page.trimmed > cursor && page.epoch === epoch) page = await this.#tellExpired(page)
     // The next turn begins anew.
-    if (page.epoch !== epoch) return tail.advance()
+    if (page.epoch !== epoch) return this.#ask(() => tail.advance())
     if (epoch !== tail.epoch) return
     // Never back: what the store says may be of an earlier moment. Then it is asked again a little later.
     const end = Math.max(cursor, Math.min(page.through, tail.settled))
@@ -362,12 +372,37 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
   /** Some of the topics no longer have all that comes after the cursor: tells of which, and gives what there is. */
   async #tellExpired(whole: FramePage): Promise<FramePage> {
     this.#told ??= new Map()
-    const { page, lost, to } = await expiredIn(this.#core, this.#interest, whole, this.cursor, this.#told)
+    const told = this.#told
+    const { page, lost, to } = await this.#ask(() => expiredIn(this.#core, this.#interest, whole, this.cursor, told))
     if (lost.length > 0) {
       await this.#tellGap(lost, 'expired', this.#idNow(), to)
       await this.#sendSnapshotsOf(lost, to)
     }
     return page
+  }
+
+  /** What only the store knows: again and again while it fails, as long as somebody waits for it here. */
+  async #ask<T>(ask: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!this.#sink || (error instanceof SseError && error.code === 'SSE_CLOSED')) throw error
+        await this.#rest(RETRY.min + backoff(tries, RETRY))
+        if (!this.#sink) throw error
+      }
+    }
+  }
+
+  /** Waits, at most until it leaves. */
+  async #rest(time: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, time)
+      this.#wake = resolve
+    })
+    clearTimeout(timer)
+    this.#wake = undefined
   }
 
   // ── Writing ──
@@ -463,7 +498,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
   // ── Snapshots ──
 
   async #sendSnapshotsOf(selectors: readonly Selector[], position: number): Promise<void> {
-    await this.#sendSnapshots(await topicsWithSnapshots(this.#core, selectors, this.options), position)
+    await this.#sendSnapshots(await this.#ask(() => topicsWithSnapshots(this.#core, selectors, this.options)), position)
   }
 
   /** The topics' state, with everything up to a position in it; then the cursor is told, once it has come so far. */
@@ -493,7 +528,9 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     if (reflects > cursor) {
       ;(this.#skip ??= new Map()).set(topic, reflects)
       this.isSolo = true
-    } else if (reflects < cursor) await this.#send(await between(this.#core, topic, this.#epoch, reflects, cursor))
+    } else if (reflects < cursor) {
+      await this.#send(await this.#ask(() => between(this.#core, topic, this.#epoch, reflects, cursor)))
+    }
   }
 
   // ── Small things ──

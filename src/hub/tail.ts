@@ -1,8 +1,10 @@
 import type { Engine, Page, StoredItem } from '../engines/engine.js'
-import { pattern } from '../protocol/topic.js'
 import { backoff } from '../util/backoff.js'
 import { later } from '../util/wait.js'
+import type { Follows } from './follows.js'
 import { frameOf, type Frame } from './frame.js'
+import { createHeld, isWhole, type Hint } from './held.js'
+import { RETRY } from './log.js'
 import { lostBefore } from './lost.js'
 import type { Ring } from './ring.js'
 
@@ -10,12 +12,7 @@ import type { Ring } from './ring.js'
 const HOLD = 10
 // The newest item's hint may be lost, and nothing would tell: where others write too, the log is looked at every so many milliseconds.
 const LOOK = 1000
-// Beyond so many hints that can't be placed the log is quicker.
-const MOST_HELD = 10_000
 const PAGE = { limit: 2000, bytes: 2 ** 20 }
-const RETRY = { min: 100, max: 5000 }
-
-const ALL = [pattern('**')]
 
 /** This node's position in the log: hints move it on when they fit without a hole, else the log does. */
 export interface Tail {
@@ -23,6 +20,8 @@ export interface Tail {
   /** Everything up to here has been seen by this node; nothing above it is written to anybody. */
   readonly settled: number
   readonly isOpen: boolean
+  /** The log couldn't be read when it was tried last. */
+  readonly isFailing: boolean
   /** Rejects when the engine can't be opened. */
   readonly ready: Promise<void>
   /** Reads on until a position is settled; resolves also when the log has no such position. */
@@ -42,7 +41,15 @@ export interface TailEvents {
   onError(error: unknown): void
 }
 
-export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onReset, onError }: TailEvents): Tail {
+/** What it works on. */
+export interface TailParts {
+  readonly engine: Engine
+  readonly read: Engine['read']
+  readonly ring: Ring
+  readonly follows: Follows
+}
+
+export function createTail({ engine, read, ring, follows }: TailParts, { onFrames, onLost, onReset, onError }: TailEvents): Tail {
   let epoch = ''
   let settled = 0
   let isOpen = false
@@ -55,7 +62,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
   let unheard = 0
   // There was a hint of which nothing could be made: the log has more.
   let missed = false
-  const held = new Map<number, StoredItem>()
+  const held = createHeld()
   let timer: ReturnType<typeof setTimeout> | undefined
   let advancing: Promise<void> | undefined
   let failures = 0
@@ -81,7 +88,8 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     settled = known = opened.head
     ring.clear(settled)
     if (closed) return
-    stop = engine.watch(hear, renew)
+    stop = engine.watch(hear, renew, (items) => hear(items, 0))
+    follows.open()
     if (!engine.supports.shared) return
     looking = setInterval(() => {
       if (timer === undefined) catchUp()
@@ -96,7 +104,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     if (!closed && name !== epoch) catchUp()
   }
 
-  function hear(items: readonly StoredItem[], through: number): void {
+  function hear(items: readonly Hint[], through: number): void {
     if (closed) return
     if (heard !== epoch) {
       missed = true
@@ -106,24 +114,47 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     known = Math.max(known, through)
     for (const item of items) {
       known = Math.max(known, item.seq)
-      if (item.seq > settled) held.set(item.seq, item)
+      if (item.seq > settled) held.add(item)
     }
     settle()
     if (known === settled) return
-    if (held.size > MOST_HELD) catchUp()
-    else timer ??= setTimeout(catchUp, HOLD)
+    if (held.isFull) {
+      held.clear()
+      missed = true
+    }
+    // Nothing more will be told of an item that has passed.
+    timer ??= setTimeout(catchUp, missed || isLacking(held.get(settled + 1)) ? 0 : HOLD)
   }
 
-  /** Takes the held items that follow on what is settled, one by one: a missing one holds back all that come after it. */
+  /**
+   * Takes the held items that follow on what is settled, one by one: a missing one holds back all that come after it, and so does one of
+   * which somebody here wants more than its place.
+   */
   function settle(): void {
     const frames: Frame[] = []
     for (let item = held.get(settled + 1); item; item = held.get(settled + 1)) {
+      if (isLacking(item)) break
       held.delete(item.seq)
       settled = item.seq
-      frames.push(add(item))
+      if (isWhole(item) && follows.has(item.topic)) frames.push(add(item))
     }
     if (settled === known && !missed) release()
     if (frames.length > 0) onFrames(frames)
+  }
+
+  function isLacking(hint: Hint | undefined): boolean {
+    return hint !== undefined && !isWhole(hint) && follows.has(hint.topic)
+  }
+
+  /** The topics of what follows on what is settled and is lacking, and how far every place is known. */
+  function lacking(): { readonly topics: readonly string[]; readonly upTo: number } {
+    const topics = new Set<string>()
+    let upTo = settled
+    for (let item = held.get(upTo + 1); item; item = held.get(upTo + 1)) {
+      if (isLacking(item)) topics.add(item.topic)
+      upTo = item.seq
+    }
+    return { topics: [...topics], upTo }
   }
 
   function add(item: StoredItem): Frame {
@@ -140,7 +171,9 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
   /** In the background, until it succeeds. */
   function catchUp(): void {
     release()
-    advance().then(
+    const isHole = missed || !isLacking(held.get(settled + 1))
+    const work = isHole ? advance() : (advancing ??= fill().finally(() => (advancing = undefined)))
+    work.then(
       () => {
         failures = 0
         // The read was under way since before that was heard.
@@ -154,41 +187,76 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     )
   }
 
+  /** Reads what the hints have only told the place of, all of it at once: the hints say what comes in which order. */
+  async function fill(): Promise<void> {
+    for (let { topics, upTo } = lacking(); topics.length > 0; { topics, upTo } = lacking()) {
+      const after = settled
+      const page = await read(topics, after, { ...PAGE, upTo })
+      if (closed) return
+      if (page.epoch !== epoch) return reset(page)
+      for (const item of page.items) if (item.seq > settled) held.add(item)
+      settle()
+      // The log has dropped it, say, or is behind what it has told: it is asked for everything, a little later.
+      if (settled === after) return void (missed = true)
+    }
+  }
+
   function advance(): Promise<void> {
     advancing ??= readOn().finally(() => (advancing = undefined))
     return advancing
   }
 
   async function readOn(): Promise<void> {
+    if (follows.isPartial && !(await hasMore())) return
     let page: Page
     do {
       const after = settled
       missed = false
-      page = await engine.read(ALL, after, PAGE)
+      page = await readFollowed(after)
       if (closed) return
-      if (page.epoch === epoch && performance.now() >= unheard) heard ??= epoch
+      meet(page)
       if (page.epoch !== epoch) return reset(page)
       take(page, after)
     } while (page.through < page.head)
   }
 
-  function take(page: Page, after: number): void {
-    const lost = lostBefore(page, after) > settled
-    // Hints may have come meanwhile.
-    const items = page.items.filter(({ seq }) => seq > settled)
-    const end = Math.max(settled, page.through)
-    if (lost) {
-      onLost()
-      // What readers have missed is told by the log: the ring would hide it.
-      ring.clear(end)
-      settled = end
-    } else {
-      const frames = items.map(add)
-      settled = end
-      if (frames.length > 0) onFrames(frames)
+  /** Where many topics may be followed, the log is asked for its head first, unless it is known to have more. */
+  async function hasMore(): Promise<boolean> {
+    if (missed || known > settled) return true
+    const page = await read([], settled, { limit: 1, bytes: 1 })
+    if (closed) return false
+    meet(page)
+    if (page.epoch === epoch) return page.head > settled
+    reset(page)
+    return false
+  }
+
+  async function readFollowed(after: number): Promise<Page> {
+    const selectors = follows.beginRead()
+    try {
+      return await read(selectors, after, PAGE)
+    } catch (error) {
+      follows.endRead(settled)
+      throw error
     }
+  }
+
+  function meet(page: Page): void {
+    if (page.epoch === epoch && performance.now() >= unheard) heard ??= epoch
+  }
+
+  function take(page: Page, after: number): void {
+    const isLost = lostBefore(page, after) > settled
+    if (isLost) onLost()
+    // Hints may have come meanwhile.
+    const frames = isLost ? [] : page.items.filter(({ seq }) => seq > settled).map(add)
+    settled = Math.max(settled, page.through)
+    // What readers have missed is told by the log: the ring would hide it.
+    if (isLost) ring.clear(settled)
+    follows.endRead(settled)
+    if (frames.length > 0) onFrames(frames)
     known = Math.max(known, page.head)
-    for (const seq of held.keys()) if (seq <= settled) held.delete(seq)
+    held.dropUpTo(settled)
     settle()
   }
 
@@ -198,6 +266,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     epoch = page.epoch
     settled = known = page.head
     held.clear()
+    follows.renew()
     ring.clear(settled)
   }
 
@@ -210,6 +279,9 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
     },
     get isOpen() {
       return isOpen
+    },
+    get isFailing() {
+      return failures > 0
     },
     ready,
     async reach({ epoch: wanted, seq }) {
@@ -224,6 +296,7 @@ export function createTail(engine: Engine, ring: Ring, { onFrames, onLost, onRes
       release()
       clearInterval(looking)
       stop()
+      follows.close()
       held.clear()
     },
   }

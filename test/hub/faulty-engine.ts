@@ -1,4 +1,4 @@
-import type { AppendOptions, Appended, Engine, Page, ReadOptions, StoredItem } from '../../src/engines/engine.js'
+import type { AppendOptions, Appended, Engine, Page, Passed, ReadOptions, StoredItem } from '../../src/engines/engine.js'
 import { memoryEngine, type MemoryOptions } from '../../src/engines/memory.js'
 import { selects, type Selector } from '../../src/protocol/topic.js'
 
@@ -20,6 +20,11 @@ export interface Faults {
   readonly resetDelay?: number
   /** How many reads fail. */
   readonly fail?: number
+  /**
+   * Only followed topics come whole: by how much following and its end take effect late at most, and how many items of followed topics
+   * come as passed all the same.
+   */
+  readonly follow?: { readonly late?: number; readonly pass?: number } | undefined
   /** Decides by itself when hints come. */
   readonly onHint?: (items: readonly StoredItem[], deliver: () => void) => void
   /** Stands between a read and its answer. */
@@ -82,6 +87,9 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
       if (most > 0) await new Promise((resolve) => setTimeout(resolve, random() * most))
     }
     const stops = new Set<() => void>()
+    // What is followed, as far as it has taken effect; `undefined` before the first call.
+    let followed: Set<readonly Selector[]> | undefined
+    const { late: lateFollow = 0, pass = 0 } = faults.follow ?? {}
     // One process's publishes keep their order.
     let last: Promise<unknown> = Promise.resolve()
 
@@ -107,7 +115,30 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
       return chance(stale) ? asOf(page, page.head - Math.ceil(random() * 5)) : page
     }
 
-    function watch(onItems: (items: readonly StoredItem[], through: number) => void, onReset: (epoch: string) => void): () => void {
+    function follow(selectors: readonly Selector[]): () => void {
+      const row = [...selectors]
+      void pause(lateFollow).then(() => (followed ??= new Set()).add(row))
+      // Safe to call twice, and before it has taken effect.
+      return () => void pause(lateFollow).then(() => setTimeout(() => followed?.delete(row), lateFollow))
+    }
+
+    const isPassed = ({ topic }: StoredItem): boolean =>
+      followed !== undefined && (![...followed].some((selectors) => selects(selectors, topic)) || chance(pass))
+
+    function watch(
+      onItems: (items: readonly StoredItem[], through: number) => void,
+      onReset: (epoch: string) => void,
+      onPassed: (items: readonly Passed[]) => void = () => {},
+    ): () => void {
+      const give = (items: readonly StoredItem[], through: number): void => {
+        const passed = items.filter(isPassed)
+        if (passed.length < items.length || items.length === 0)
+          onItems(
+            items.filter((item) => !passed.includes(item)),
+            through,
+          )
+        if (passed.length > 0) onPassed(passed.map(({ seq, prev, topic }) => ({ seq, prev, topic })))
+      }
       const pending = new Set<ReturnType<typeof setTimeout>>()
       // Before the news of a new epoch nothing is told of it, after them nothing of the old one.
       let news: { readonly epoch: string; held: (() => void)[] } | undefined
@@ -120,7 +151,7 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
         pending.add(timer)
       }
       const tell = (items: readonly StoredItem[], through: number): void => {
-        const run = (): void => soon(late, () => onHint(items, () => onItems(items, through)))
+        const run = (): void => soon(late, () => onHint(items, () => give(items, through)))
         if (news) news.held.push(run)
         else run()
       }
@@ -167,6 +198,7 @@ export function faultyStore(random: () => number, options: MemoryOptions = {}): 
       append,
       read,
       watch,
+      ...(faults.follow && { follow }),
       async topics(selectors) {
         await pause(readDelay)
         return (await inner.topics?.(selectors)) ?? []

@@ -38,6 +38,8 @@ function interleaving(
             const hub = createHub({ onError: () => {}, ...options, engine: store.node(faults) } as Parameters<typeof createHub>[0])
             hubs.push(hub)
             await hub.ready
+            // It has looked once where the log is, if the store lets it.
+            await clock.sleep(0)
             return hub
           },
           connect(hub, topics, given = '', options = {}) {

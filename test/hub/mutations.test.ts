@@ -55,6 +55,36 @@ const mutations: readonly Mutation[] = [
     put: 'if (engine.supports.shared || !engine.supports.shared) return',
   },
   {
+    name: 'the ring taken for complete in topics that nobody followed',
+    file: 'follows.ts',
+    find: 'since: isReading ? Infinity : settledNow()',
+    put: 'since: 0',
+  },
+  {
+    name: 'the ring taken for complete in topics that a read under way leaves out',
+    file: 'follows.ts',
+    find: 'since: isReading ? Infinity : settledNow()',
+    put: 'since: settledNow()',
+  },
+  {
+    name: 'a reader live before its topics are followed',
+    file: 'reader.ts',
+    find: ' && follows.since(this.#interest) <= this.cursor',
+    put: '',
+  },
+  {
+    name: 'settling past what somebody follows and only its place was told of',
+    file: 'tail.ts',
+    find: 'if (isLacking(item)) break',
+    put: '',
+  },
+  {
+    name: 'positions of an old epoch kept for what is followed in the new one',
+    file: 'follows.ts',
+    find: 'for (const followed of byKey.values()) followed.since = 0',
+    put: '',
+  },
+  {
     name: 'no look at the log for a position that the node has not heard of',
     file: 'reader.ts',
     find: 'if (cursor) await tail.reach(cursor)',
@@ -156,6 +186,7 @@ function failing(files: readonly string[]): Promise<string[]> {
 describe.runIf(isWanted)('the tests of the hub notice', () => {
   const files = [
     'test/hub/interleavings.test.ts',
+    'test/hub/follows.test.ts',
     'test/hub/properties.test.ts',
     ...['cursor', 'hub', 'lost', 'pages', 'ring'].map((name) => `src/hub/${name}.test.ts`),
   ]

@@ -36,10 +36,17 @@ const faults: fc.Arbitrary<Faults> = fc.record({
   resetDelay: fc.constantFrom(0, 25),
 })
 
-const settings = (rest: Partial<Setting> = {}): fc.Arbitrary<Setting> =>
+const follows: fc.Arbitrary<Faults['follow']> = fc.record({ late: fc.constantFrom(0, 5, 60), pass: fc.constantFrom(0, 0.1, 0.7) })
+// What nobody follows any more isn't any more then.
+const longWait = { weight: 1, op: fc.constant<Op>({ do: 'wait', time: 6000 }) }
+
+const settings = (rest: Partial<Setting> = {}, follow: typeof follows = fc.constant(undefined)): fc.Arbitrary<Setting> =>
   fc
-    .record({ seed: fc.nat(), nodes: fc.integer({ min: 1, max: 3 }), faults, size: fc.constantFrom(0, 0, 30_000) })
-    .map((setting) => ({ ...setting, ...rest }))
+    .record({ seed: fc.nat(), nodes: fc.integer({ min: 1, max: 3 }), faults, size: fc.constantFrom(0, 0, 30_000), follow })
+    .map(({ follow, ...setting }) => ({ ...setting, ...rest, faults: { ...(rest.faults ?? setting.faults), follow } }))
+
+const oneOf = (...rows: { readonly weight: number; readonly op: fc.Arbitrary<Op> }[]): fc.Arbitrary<Op> =>
+  fc.oneof(...rows.map(({ weight, op }) => ({ weight, arbitrary: op })))
 
 describe('whatever happens, a reader has everything, or is told', () => {
   const rows: [string, fc.Arbitrary<Setting>, fc.Arbitrary<Op>, number][] = [
@@ -61,6 +68,19 @@ describe('whatever happens, a reader has everything, or is told', () => {
       80,
     ],
     ['when slow readers are sent away', settings({ maxLag: 1500, whenSlow: 'disconnect' }), op, 60],
+    ['when only what is followed comes whole', settings({}, follows), oneOf({ weight: 20, op }, { weight: 1, op: reset }, longWait), 160],
+    [
+      'when only what is followed comes whole, and topics are forgotten, and reads fail or are behind',
+      settings({ faults: { late: 10, lose: 0.1, stale: 0.2, fail: 0.1, readDelay: 5 }, maxTopics: 4 }, follows),
+      oneOf({ weight: 20, op }, longWait),
+      60,
+    ],
+    [
+      'when only what is followed comes whole, with snapshots',
+      settings({ snapshots: 'with ids' }, follows),
+      oneOf({ weight: 20, op }, longWait),
+      80,
+    ],
     ['with snapshots that name their position', settings({ snapshots: 'with ids' }), op, 100],
   ]
   test.each(rows)('%s', { timeout: 60_000 * TIMES }, async (_, setting, op, runs) => {
