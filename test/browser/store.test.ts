@@ -264,6 +264,7 @@ describeInChromium('the catalogue of the store', () => {
       if (code === 'STORE_OPENING') await fresh.evaluate(() => dispatchEvent(new Event('online')))
       else await fresh.getByRole('button', { name: 'Try again now' }).click()
       await until('it is there', async () => (await fresh.locator('#products .product').count()) === 60)
+      expect(await fresh.locator('#setup:visible, #problem:visible, #skeletons:visible').count()).toBe(0)
     }
   })
 
@@ -280,7 +281,7 @@ describeInChromium('the catalogue of the store', () => {
         ),
       )
       await fresh.goto(demo.url + path)
-      await until('it is there', async () => !/^Connecting/.test(await liveWords(fresh)))
+      await until('it is there', async () => (await liveWords(fresh)) !== 'Connecting')
       const all = await Promise.all(loaded)
       expect(all.length).toBeGreaterThanOrEqual(5)
       expect(all.filter(({ url }) => !url.startsWith(demo.url))).toEqual([])
@@ -298,7 +299,7 @@ describeInChromium('the catalogue of the store', () => {
         colorScheme: 'dark',
         reducedMotion: 'reduce',
       })
-      await until('it is there', async () => !/^Connecting/.test(await liveWords(phone)))
+      await until('it is there', async () => (await liveWords(phone)) !== 'Connecting')
       await phone.evaluate(() => document.querySelectorAll('details').forEach((each) => (each.open = true)))
       expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
       expect(await phone.evaluate(() => document.getAnimations().length)).toBe(0)

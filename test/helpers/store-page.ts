@@ -17,7 +17,7 @@ export async function openPage(browser: Browser, url: string, problems: string[]
 export function watch(page: Page, problems: string[]): void {
   page.on('pageerror', (error) => problems.push(error.message))
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/^Failed to load resource/.test(message.text())) problems.push(message.text())
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) problems.push(message.text())
   })
 }
 
@@ -65,5 +65,5 @@ export async function leave(url: string, { sku, stock }: Product, left: number):
 export async function signIn(page: Page): Promise<void> {
   await page.getByRole('button', { name: `Fill in ${ADA.name}’s account` }).click()
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-  await until('the door is open', async () => /^Hello Ada/.test((await page.locator('#greeting').textContent()) ?? ''))
+  await until('the door is open', async () => ((await page.locator('#greeting').textContent()) ?? '').startsWith('Hello Ada'))
 }

@@ -4,7 +4,7 @@ import { storeEvents, type Product, type Sale } from '../../server/store/events.
 import { ask, isShopError } from './api.js'
 import { drawArt } from './art.js'
 import { buyOne } from './buy.js'
-import { serverNow, setClock } from './clock.js'
+import { clockDoubt, noteClock, serverNow, setClock } from './clock.js'
 import { animate, find, write } from './dom.js'
 import { createLive, type Hooks, type LiveState } from './live.js'
 import { createNotices } from './notices.js'
@@ -23,6 +23,8 @@ interface Answer {
 
 const SETTING_UP = 700
 const BOUGHT_SHOWN = 2_500
+/** A countdown that is wrong by less looks right. */
+const DOUBT = 100
 
 const session = createSession()
 const shelf = createShelf(schedule)
@@ -65,6 +67,7 @@ async function load(signal: AbortSignal): Promise<string> {
     sale = answer.sale
     showPhase('ready')
     schedule()
+    void sharpenClock()
     return answer.lastEventId
   } finally {
     clearTimeout(slow)
@@ -78,6 +81,7 @@ function open(hooks: Hooks): EventStream<ReceivedOf<typeof storeEvents>> {
 }
 
 function onItem(item: ReceivedOf<typeof storeEvents>): void {
+  if (item.event !== 'gap' && item.event !== 'sale') noteClock(item.data.at)
   if (item.event === 'stock') shelf.setStock(item.data)
   if (item.event === 'price') shelf.setPrice(item.data)
   if (item.event === 'sale') sale = item.data
@@ -242,6 +246,12 @@ function showPhase(phase: 'loading' | 'setup' | 'ready' | 'problem'): void {
   find('#stage').hidden = phase === 'problem'
   find('.below').hidden = phase === 'problem'
   if (phase === 'setup') say('Setting up the shop’s database. This happens once and takes a few seconds.')
+}
+
+/** The first answer may have waited for the database: of when in that time the server looked at its clock it says nothing. */
+async function sharpenClock(): Promise<void> {
+  for (let tries = 0; tries < 4 && clockDoubt() > DOUBT; tries++) await loadSession()
+  schedule()
 }
 
 async function loadSession(): Promise<void> {

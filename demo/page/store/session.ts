@@ -1,4 +1,5 @@
 import { ask } from './api.js'
+import { setClock } from './clock.js'
 
 export interface Customer {
   readonly name: string
@@ -13,6 +14,7 @@ interface Answer {
   readonly customer: Customer | null
   readonly accounts: readonly Account[]
   readonly csrf: string
+  readonly now: number
 }
 
 export interface Session {
@@ -33,7 +35,7 @@ const CHANGED = 'store-session-changed'
 
 /** Who is shopping. The cookie is the browser's alone; the page has its token against forged requests. */
 export function createSession(): Session {
-  let answer: Answer = { customer: null, accounts: [], csrf: '' }
+  let answer: Answer = { customer: null, accounts: [], csrf: '', now: 0 }
 
   const session: Session = {
     get customer() {
@@ -46,7 +48,9 @@ export function createSession(): Session {
       return answer.csrf
     },
     async load(signal) {
+      const askedAt = Date.now()
       answer = await ask<Answer>('/store/session', { signal })
+      setClock(answer.now, askedAt)
     },
     async signIn(email, password) {
       answer = { ...answer, ...(await ask<Answer>('/store/session', { method: 'POST', body: { email, password }, csrf: answer.csrf })) }
