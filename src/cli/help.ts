@@ -3,7 +3,8 @@ const serve = `server-sent serve [options]
 
   --port 5000             0 is any that is free
   --host 127.0.0.1        another address than loopback needs tokens, or --allow-anonymous
-  --engine memory         where items are kept: memory, or disk:DIR (needs the package lmdb)
+  --engine memory         where items are kept: memory, disk:DIR (needs the package lmdb), or redis://HOST:6379/0?hub=NAME
+                          (rediss:// with TLS; needs the package redis or ioredis), which processes of many machines share
   --history-size 10000    items kept per topic
   --history-age 86400     for how many seconds
   --history-bytes 16777216  bytes of data kept per topic
@@ -25,7 +26,7 @@ const serve = `server-sent serve [options]
   --trust-proxy           the last address in X-Forwarded-For is the client's
   --max-age S             ends streams after some S seconds; they come back
   --drain-within 5        at SIGTERM, ends the streams within so many seconds
-  --workers 1             so many processes on one port, with --engine disk:DIR
+  --workers 1             so many processes on one port, with --engine disk:DIR or redis://HOST
 
   At SIGTERM it sends its readers away, one after the other, and ends; at SIGINT, or a second signal, it ends at once.`
 

@@ -3,6 +3,7 @@ import type { History } from '../engines/engine.js'
 import type { Limits } from '../hub/options.js'
 import { numberOf, parse, UsageError } from './args.js'
 import type { JwtOptions } from './jwt.js'
+import { redisPlaceOf, type RedisPlace } from './redis.js'
 
 /** What `serve` was asked for. */
 export interface ServeOptions {
@@ -10,7 +11,10 @@ export interface ServeOptions {
   readonly host: string
   /** How many processes serve. */
   readonly workers: number
-  readonly engine: { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly path: string; readonly newEpoch: boolean }
+  readonly engine:
+    | { readonly kind: 'memory' }
+    | { readonly kind: 'disk'; readonly path: string; readonly newEpoch: boolean }
+    | { readonly kind: 'redis'; readonly place: RedisPlace }
   readonly history: History
   readonly corsOrigins: readonly string[]
   /** `undefined`: any. */
@@ -71,7 +75,7 @@ export function serveOptions(args: readonly string[], env: Env = {}): ServeOptio
   const workers = numberOf('--workers', values.workers, { min: 1, max: 1024 })
   const engine = engineOf(values.engine, values['new-epoch'])
   if (workers > 1 && engine.kind === 'memory')
-    throw new UsageError('--workers above 1 need a store that processes share: say --engine disk:DIR')
+    throw new UsageError('--workers above 1 need a store that processes share: say --engine disk:DIR or redis://HOST')
   const host = values.host.replace(/^\[(.*)\]$/, '$1')
   const isLoopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host)
   const jwt = jwtOf(values, env)
@@ -152,10 +156,14 @@ function engineOf(text: string, newEpoch: boolean): ServeOptions['engine'] {
   }
   // The URL isn't repeated: it may hold a password.
   const [, scheme] = /^(rediss?|postgres(?:ql)?|nats|tls):/.exec(text) ?? []
-  if (scheme) throw new UsageError(`--engine ${scheme}: is not yet in this version: use memory or disk:DIR`)
-  if (text !== 'memory') throw new UsageError('--engine must be memory or disk:DIR')
-  if (newEpoch) throw new UsageError('--new-epoch is for --engine disk:DIR: in memory each start begins a new epoch')
-  return { kind: 'memory' }
+  const isRedis = scheme?.startsWith('redis') === true
+  if (scheme && !isRedis) throw new UsageError(`--engine ${scheme}: is not yet in this version: use memory, disk:DIR or redis://HOST`)
+  if (!isRedis && text !== 'memory') throw new UsageError('--engine must be memory, disk:DIR or redis://HOST')
+  if (newEpoch)
+    throw new UsageError(
+      '--new-epoch is for --engine disk:DIR: in memory each start begins a new epoch, and Redis tells a backup by itself',
+    )
+  return isRedis ? { kind: 'redis', place: redisPlaceOf(text) } : { kind: 'memory' }
 }
 
 function historyOf(values: { readonly [flag in `history-${'size' | 'age' | 'bytes'}`]?: string | undefined }): History {

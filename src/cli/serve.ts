@@ -10,6 +10,7 @@ import { nodeHandler } from '../respond/node-handler.js'
 import { Failure, oneLine, UsageError } from './args.js'
 import { authorizeByToken } from './jwt.js'
 import { losePatience, PATIENCE } from './patience.js'
+import { redisOf } from './redis.js'
 import { serveOptions, type ServeOptions } from './serve-options.js'
 import { isWorker, superviseWorkers, tellListening } from './workers.js'
 
@@ -86,7 +87,8 @@ async function openHub({ engine, history, corsOrigins, allowHosts, jwt, limits, 
     await hub.ready
     return hub
   } catch (error) {
-    // Its message says what to do: which package is missing, what is wrong with the folder.
+    // Its message says what to do: which package is missing, what is wrong with the folder, why the server isn't reached.
+    if (error instanceof SseError && engine.kind === 'redis') throw new UsageError(`--engine redis: ${error.message}`, { cause: error })
     if (error instanceof SseError) throw new Failure(`--engine: ${error.message}`, { cause: error })
     throw error
   }
@@ -99,6 +101,7 @@ function warn(message: string): void {
 /** Engines are loaded on use: what they need is not installed for those who don't. */
 async function engineOf(engine: ServeOptions['engine']): Promise<Engine> {
   if (engine.kind === 'memory') return memoryEngine()
+  if (engine.kind === 'redis') return redisOf(engine.place)
   const { diskEngine } = await import('../engines/disk/index.js')
   return diskEngine({ path: engine.path, newEpoch: engine.newEpoch })
 }

@@ -59,11 +59,14 @@ test('tokens without the package that checks them are one line that names it', a
   ])
 }, 30_000)
 
-test('an engine whose package is missing is one line that names it', async () => {
-  const server = npx('serve', '--port', '0', '--engine', 'disk:./data')
-  expect([await server.ended, server.stdout(), server.stderr()]).toEqual([
-    1,
-    '',
-    'server-sent serve: --engine: The disk engine needs the package `lmdb`: npm install lmdb\n',
-  ])
-}, 30_000)
+test.each([
+  ['disk:./data', '--engine: The disk engine needs the package `lmdb`: npm install lmdb'],
+  ['redis://localhost', '--engine redis: needs the package `redis` or `ioredis`: npm install redis'],
+])(
+  'an engine whose package is missing is one line that names it: %s',
+  async (engine, words) => {
+    const server = npx('serve', '--port', '0', '--engine', engine)
+    expect([await server.ended, server.stdout(), server.stderr()]).toEqual([1, '', `server-sent serve: ${words}\n`])
+  },
+  30_000,
+)

@@ -1,0 +1,46 @@
+import type { Engine } from '../engines/engine.js'
+import type { RedisClient } from '../engines/redis/index.js'
+import { Failure, UsageError } from './args.js'
+
+/** A server's URL, and which of its hubs. */
+export interface RedisPlace {
+  readonly url: string
+  readonly hub: string | undefined
+}
+
+/** @throws {UsageError} that doesn't repeat the URL: it may hold a password. */
+export function redisPlaceOf(text: string): RedisPlace {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || url.hostname === '' || !/^\/?\d*$/.test(url.pathname))
+    throw new UsageError('--engine redis: must be a URL like redis://user:password@host:6379/0')
+  const hub = url.searchParams.get('hub') ?? undefined
+  if (hub !== undefined && !/^[\w.:-]{1,100}$/.test(hub))
+    throw new UsageError(
+      `--engine redis: ?hub= must be 1 to 100 letters, digits or _ . : - characters: ${JSON.stringify(hub.slice(0, 80))}`,
+    )
+  url.searchParams.delete('hub')
+  return { url: url.href, hub }
+}
+
+/** With whichever of the two clients is installed. @throws {Failure} when neither is. */
+export async function redisOf({ url, hub }: RedisPlace): Promise<Engine> {
+  const { redisEngine } = await import('../engines/redis/index.js')
+  return redisEngine({ client: await clientOf(url), name: hub })
+}
+
+async function clientOf(url: string): Promise<RedisClient> {
+  const redis = await installed(() => import('redis'))
+  if (redis) return redis.createClient({ url })
+  const ioredis = await installed(() => import('ioredis'))
+  if (ioredis) return new ioredis.Redis(url, { lazyConnect: true })
+  throw new Failure('--engine redis: needs the package `redis` or `ioredis`: npm install redis')
+}
+
+async function installed<T>(load: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await load()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined
+    throw error
+  }
+}
