@@ -287,6 +287,7 @@ describeInChromium('the catalogue of the store', () => {
       expect(all.filter(({ url }) => !url.startsWith(demo.url))).toEqual([])
       const total = all.reduce((sum, { size }) => sum + size, 0)
       expect(total).toBeGreaterThan(10_000)
+      if (path === '/store') expect(all.find(({ url }) => url.endsWith('/store/products'))?.size).toBeGreaterThan(30_000)
       expect(total).toBeLessThan(120_000)
     }
   })

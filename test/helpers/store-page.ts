@@ -4,8 +4,6 @@ import { until } from './until.js'
 
 // Reads the pages of the demo's store.
 
-export const ADA = { name: 'Ada', email: 'ada@example.com', password: 'tulips-in-may' }
-
 /** A page in a browser profile of its own. What goes wrong in it is added to `problems`; answers that aren't 2xx aren't wrong by themselves. */
 export async function openPage(browser: Browser, url: string, problems: string[], options: BrowserContextOptions = {}): Promise<Page> {
   const page = await (await browser.newContext(options)).newPage()
@@ -63,7 +61,7 @@ export async function leave(url: string, { sku, stock }: Product, left: number):
 }
 
 export async function signIn(page: Page): Promise<void> {
-  await page.getByRole('button', { name: `Fill in ${ADA.name}’s account` }).click()
+  await page.getByRole('button', { name: 'Fill in Ada’s account' }).click()
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await until('the door is open', async () => ((await page.locator('#greeting').textContent()) ?? '').startsWith('Hello Ada'))
 }

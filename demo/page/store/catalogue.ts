@@ -107,6 +107,7 @@ async function load(signal: AbortSignal): Promise<string> {
   }
 }
 
+// snippet: store-client
 function open(hooks: Hooks): EventStream<ReceivedOf<typeof storeEvents>> {
   following = streamUrl()
   return connect(following, { ...hooks, events: storeEvents })
@@ -118,6 +119,7 @@ function onItem(item: ReceivedOf<typeof storeEvents>): void {
   shelf.setStock(item.data)
   panel.came(item.data, wireSize(item))
 }
+// end
 
 function onState(state: LiveState): void {
   showLive(state, order.length > 0 ? 'stock' : '')

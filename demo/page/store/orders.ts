@@ -63,6 +63,7 @@ async function load(signal: AbortSignal): Promise<string> {
   }
 }
 
+// snippet: order-client
 function open(hooks: Hooks): EventStream<ReceivedOf<typeof orderEvents>> {
   return connect('/store/orders/events', { ...hooks, events: orderEvents })
 }
@@ -72,6 +73,7 @@ function onItem(item: ReceivedOf<typeof orderEvents>): void {
   show(item.data, true)
   showPhase('list')
 }
+// end
 
 function onState(state: LiveState): void {
   const isOut = state.name === 'failed' && state.error.status === 401

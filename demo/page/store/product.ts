@@ -75,7 +75,7 @@ export function createProductCard(ware: Ware, buy: () => Promise<boolean>): Prod
 }
 
 /** `Wool Throw, Oat`: the thing, and which of its kind. */
-export function partsOf(name: string): [kind: string, variant: string] {
+function partsOf(name: string): [kind: string, variant: string] {
   const comma = name.lastIndexOf(', ')
   return comma === -1 ? [name, ''] : [name.slice(0, comma), name.slice(comma + 2)]
 }

@@ -7,7 +7,7 @@ export interface Ware extends Omit<Product, 'stock'> {
 }
 
 /** Pieces taken off the shelf before the shop has said yes. */
-export interface Hold {
+interface Hold {
   /** The shop has them sold. */
   keep(purchase: Purchase): void
   /** It hasn't; perhaps it has said how many there are. */
