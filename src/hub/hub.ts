@@ -11,7 +11,7 @@ import { formatCursor } from './cursor.js'
 import { createDrain, type Drain } from './drain.js'
 import { createFanOut, type FanOut } from './fanout.js'
 import { createFollows, type Follows } from './follows.js'
-import { createAnswer, toResponse } from './http/http.js'
+import { createAnswer, toResponse, type HubState } from './http/http.js'
 import { interestOf } from './interest.js'
 import { itemsOf } from './items.js'
 import { createLaggards } from './laggards.js'
@@ -102,6 +102,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   const toItem = itemsOf(events)
   const idOf = (seq: number, scope = ''): string => formatCursor({ epoch: tail.epoch, seq, owed: false, scope })
   let closed = false
+  let isUnusable = false
   let closing: Promise<void> | undefined
   let draining: Drain | undefined
 
@@ -181,8 +182,15 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     },
     close: () => (closing ??= close()),
   }
-  const answer = createAnswer({ hub, isOpen: () => tail.isOpen && !closed, isDraining: () => draining !== undefined, revocations }, options)
+  tail.ready.catch(() => (isUnusable = true))
+  const answer = createAnswer({ hub, state, isDraining: () => draining !== undefined, revocations }, options)
   return hub
+
+  function state(): HubState {
+    if (closed || isUnusable) return 'closed'
+    if (!tail.isOpen) return 'opening'
+    return engine.isAway || tail.isFailing || log.isFailing ? 'degraded' : 'open'
+  }
 
   async function close(): Promise<void> {
     closed = true

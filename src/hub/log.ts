@@ -1,5 +1,6 @@
 import type { Engine } from '../engines/engine.js'
 import { SseError } from '../errors.js'
+import { backoff } from '../util/backoff.js'
 import { createDeadlines } from '../util/deadlines.js'
 
 /** The log as it is read: within a time, and for readers a few at once. */
@@ -7,7 +8,7 @@ export interface Log {
   /** Of the node itself, before all readers. */
   readonly read: Engine['read']
   readonly forReaders: ReaderLog
-  /** What readers asked last has failed. */
+  /** What readers asked has failed just now. */
   readonly isFailing: boolean
 }
 
@@ -28,8 +29,10 @@ const TIMEOUT = 10_000
 
 export function createLog(engine: Engine, onError: (error: unknown) => void): Log {
   const waiting: (() => void)[] = []
+  const resting = new Set<() => void>()
   let reading = 0
   let failures = 0
+  let failedAt = 0
   const within = createDeadlines(TIMEOUT, () => new SseError('SSE_ENGINE', `The store didn't answer a read within ${TIMEOUT} ms`))
 
   const read: Engine['read'] = (selectors, after, options) => within(engine.read(selectors, after, options))
@@ -41,17 +44,35 @@ export function createLog(engine: Engine, onError: (error: unknown) => void): Lo
     try {
       const result = await work()
       failures = 0
+      for (const end of resting) end()
+      goOn()
       return result
     } catch (error) {
       // Once, until it works again.
       if (failures++ === 0) onError(error)
+      failedAt = performance.now()
+      rest(RETRY.min + backoff(failures, RETRY))
       throw error
-    } finally {
-      // Its place goes to the one that waits longest; whoever comes meanwhile must not have it, too.
-      const next = waiting.shift()
-      if (next) next()
-      else reading--
     }
+  }
+
+  /** A place goes to the one that waits longest; whoever comes meanwhile must not have it, too. */
+  function goOn(): void {
+    const next = waiting.shift()
+    if (next) next()
+    else reading--
+  }
+
+  /** While the store fails, thousands that wait for it must not ask one after the other: the place is free when it works again, or later. */
+  function rest(time: number): void {
+    const end = (): void => {
+      clearTimeout(timer)
+      if (resting.delete(end)) goOn()
+    }
+    const timer = setTimeout(end, time)
+    // The streams' sockets keep a process running, not this.
+    ;(timer as { unref?: () => void }).unref?.()
+    resting.add(end)
   }
 
   return {
@@ -63,7 +84,7 @@ export function createLog(engine: Engine, onError: (error: unknown) => void): Lo
       },
     },
     get isFailing() {
-      return failures > 0
+      return failures > 0 && performance.now() - failedAt < 2 * TIMEOUT
     },
   }
 }

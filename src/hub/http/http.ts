@@ -30,10 +30,13 @@ interface Asked {
   readonly watch: Watch
 }
 
+/** `closed` also when it could not be opened; `degraded` while its store can't be reached. */
+export type HubState = 'opening' | 'open' | 'degraded' | 'closed'
+
 /** What it answers for. */
 interface Face {
   readonly hub: Hub<unknown, unknown>
-  readonly isOpen: () => boolean
+  readonly state: () => HubState
   readonly isDraining: () => boolean
   readonly revocations: Revocations
 }
@@ -42,6 +45,10 @@ interface Face {
 const LONGEST_URL = 16_384
 // What one may read, a cache between must not give to another, nor one connection to several.
 const STREAM = { 'cache-control': 'private, no-cache, no-transform' }
+const DEGRADED = {
+  status: 'degraded',
+  reason: 'The store fails or is away: streams wait for it, and nothing can be published until it is back',
+}
 const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
 
 /**
@@ -49,7 +56,7 @@ const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
  *
  * @throws {TypeError} for an option of the wrong type.
  */
-export function createAnswer({ hub, isOpen, isDraining, revocations }: Face, options: Options): Answer {
+export function createAnswer({ hub, state, isDraining, revocations }: Face, options: Options): Answer {
   const { authorize, limits = {}, onError = console.error, cors, events, trustProxy = false } = options
   const { topicsPerConnection = 100, itemBytes = 2 ** 20, publishesPerSecond = Infinity } = limits
   const { connections = Infinity, connectionsPerPrincipal = Infinity, connectionsPerAddress = Infinity } = limits
@@ -68,10 +75,13 @@ export function createAnswer({ hub, isOpen, isDraining, revocations }: Face, opt
       throw new Refusal(414, 'URI_TOO_LONG', `The URL is longer than ${LONGEST_URL} characters: follow a pattern instead of many topics`)
     const to = routeOf(request.method, pathname)
     if (to.name === 'preflight') return new Response(null, { status: 204, headers: { allow: to.allow } })
-    if (!isOpen()) throw closed()
+    const now = state()
+    // A stream may wait for the store, and a publish says by itself that it couldn't: only load balancers are told.
+    if (now === 'closed' || (now === 'opening' && to.name === 'health')) throw closed()
     // Also told to load balancers, so that they send nobody here any more.
     if (isDraining() && (to.name === 'events' || to.name === 'health')) throw draining()
-    if (to.name === 'health') return json(200, { status: 'ok' })
+    // Not an error: the streams that there are would be sent to another node, which is no nearer to the store.
+    if (to.name === 'health') return json(200, now === 'degraded' ? DEGRADED : { status: 'ok' })
     const watch = revocations.watch()
     let isSeated = false
     try {
