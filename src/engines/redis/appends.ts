@@ -4,7 +4,7 @@ import { checkTopic } from '../../protocol/topic.js'
 import { nextTask } from '../../util/wait.js'
 import type { AppendOptions, Appended, StoredItem } from '../engine.js'
 import { APPEND } from './append-script.js'
-import type { Connection } from './client.js'
+import { NotSentError, type Connection } from './connection.js'
 import { hashOf } from './records.js'
 import { isNoScript, run, scriptOf } from './scripts.js'
 import { isPassing, isRefusal, maybeStored, notStored } from './words.js'
@@ -125,7 +125,7 @@ export function createAppends({ key, timeout, connection, reason, head, renew, o
       // Before what is sent next, on the same connection.
       if (returned.length === drafts.length) open.send(['SCRIPT', 'LOAD', APPENDING.text]).catch(() => {})
       plan()
-    } else if (isPassing(error)) {
+    } else if (isPassing(error) || error instanceof NotSentError) {
       returned.push(...drafts)
       // All that is under way comes back first, so that it isn't taken for what may be stored.
       if (underWay.length === 0) renew(error)

@@ -1,4 +1,5 @@
 import { show } from '../../protocol/fields.js'
+import type { Connect } from './connection.js'
 import { ioRedis } from './ioredis.js'
 import { nodeRedis } from './node-redis.js'
 
@@ -20,27 +21,6 @@ export interface IoRedisClient {
 }
 
 export type RedisClient = NodeRedisClient | IoRedisClient
-
-/** What a subscription is for: one channel by its name, or all that match a glob. */
-export type Kind = 'channel' | 'pattern'
-
-/** A connection of this engine's own: commands are written at once, in order, and never a second time. */
-export interface Connection {
-  send(args: readonly string[]): Promise<unknown>
-  subscribe(kind: Kind, names: readonly string[]): Promise<unknown>
-  unsubscribe(kind: Kind, names: readonly string[]): Promise<unknown>
-  /** At once: what has no answer yet rejects. */
-  destroy(): void
-}
-
-export interface ConnectionEvents {
-  onMessage(channel: string, message: string): void
-  /** The connection is lost, or was destroyed. May be called more than once. */
-  onClose(reason: unknown): void
-}
-
-/** Opens a connection to where the client leads. Rejects when that can't be reached. */
-export type Connect = (events: ConnectionEvents) => Promise<Connection>
 
 /**
  * Tells the two packages apart by what their clients can. The client itself is only a pattern: this engine's connections are duplicates

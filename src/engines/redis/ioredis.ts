@@ -1,7 +1,8 @@
-import type { Connect } from './client.js'
+import { NotSentError, type Connect } from './connection.js'
 
 interface Client {
-  readonly stream?: { destroy(): void } | undefined
+  readonly status: string
+  readonly stream?: { readonly writable: boolean; destroy(): void } | undefined
   duplicate(overrides: object): Client
   on(event: 'error' | 'close' | 'end', listener: (error?: unknown) => void): unknown
   on(event: 'message', listener: (channel: string, message: string) => void): unknown
@@ -47,7 +48,8 @@ export function ioRedis(client: Client): Connect {
       throw reason ?? error
     }
     return {
-      send: ([command = '', ...args]) => own.call(command, ...args),
+      send: ([command = '', ...args]) =>
+        own.status === 'ready' && own.stream?.writable !== false ? own.call(command, ...args) : Promise.reject(new NotSentError()),
       subscribe: (kind, names) => (kind === 'channel' ? own.subscribe(...names) : own.psubscribe(...names)),
       unsubscribe: (kind, names) => (kind === 'channel' ? own.unsubscribe(...names) : own.punsubscribe(...names)),
       destroy() {

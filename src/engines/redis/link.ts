@@ -1,5 +1,5 @@
 import { backoff } from '../../util/backoff.js'
-import type { Connect, Connection } from './client.js'
+import type { Connect, Connection } from './connection.js'
 
 const RETRY = { min: 50, max: 2000 }
 // How often a connection is asked whether it still lives, and how long it may be silent when it was asked something. Behind a cable that

@@ -1,8 +1,9 @@
-import type { Connect } from './client.js'
+import { NotSentError, type Connect } from './connection.js'
 
 type Listen = (message: string, channel: string) => void
 
 interface Client {
+  readonly isReady: boolean
   readonly options?: { readonly socket?: object } | undefined
   duplicate(overrides: object): Client
   on(event: 'error' | 'end', listener: (error?: unknown) => void): unknown
@@ -34,7 +35,7 @@ export function nodeRedis(client: Client): Connect {
     await own.connect()
     const listen: Listen = (message, channel) => onMessage(channel, message)
     return {
-      send: (args) => own.sendCommand(args),
+      send: (args) => (own.isReady ? own.sendCommand(args) : Promise.reject(new NotSentError())),
       subscribe: (kind, names) => (kind === 'channel' ? own.subscribe(names, listen) : own.pSubscribe(names, listen)),
       unsubscribe: (kind, names) => (kind === 'channel' ? own.unsubscribe(names) : own.pUnsubscribe(names)),
       destroy() {

@@ -1,6 +1,6 @@
 import { randomName } from '../../util/text.js'
 import type { Nodes } from '../nodes.js'
-import type { Connection } from './client.js'
+import type { Connection } from './connection.js'
 import { BEAT, GIVE, HEAR, LEAVE, NOTES, PASS, STATE, TAKE, TELL } from './node-scripts.js'
 import { runSurely, type Script } from './scripts.js'
 import { away, failed } from './words.js'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Connection } from './client.js'
+import type { Connection } from './connection.js'
 
 /** A script of Redis, called by its hash. */
 export interface Script {

@@ -1,5 +1,5 @@
 import { SseError } from '../../errors.js'
-import type { Connection } from './client.js'
+import type { Connection } from './connection.js'
 
 const OLDEST = 7
 

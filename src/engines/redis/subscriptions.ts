@@ -1,6 +1,6 @@
 import { keyOf, type Selector } from '../../protocol/topic.js'
 import { nextTask } from '../../util/wait.js'
-import type { Connection, Kind } from './client.js'
+import type { Connection, Kind } from './connection.js'
 import { channelOf } from './globs.js'
 
 // With one command.
