@@ -28,7 +28,7 @@ export async function buyOne(shelf: Shelf, session: Session, sku: string): Promi
     const error = isShopError(reason) ? reason : new ShopError(0, 'UNKNOWN', 'Something went wrong on this page')
     const { stock, version } = error.body
     hold.putBack(typeof stock === 'number' && typeof version === 'number' ? { stock, version } : undefined)
-    if (error.passes) toast('bad', `${name} could not be ordered: ${error.message.toLowerCase()}. Please try again`)
+    if (error.passes) toast('bad', `${name} could not be ordered: ${error.message.replace(/^The /, 'the ')}. Please try again`)
     else toast('bad', error.message)
     return undefined
   }

@@ -92,7 +92,7 @@ async function load(signal: AbortSignal): Promise<string> {
   const slow = setTimeout(() => isFirst && showPhase('setup'), SETTING_UP)
   try {
     const askedAt = Date.now()
-    const path = category && !isFirst ? `/store/products?category=${encodeURIComponent(category)}` : '/store/products'
+    const path = isCategory() && !isFirst ? `/store/products?category=${encodeURIComponent(category)}` : '/store/products'
     const answer = await ask<Answer>(path, { signal, patience: 90_000 })
     setClock(answer.now, askedAt)
     shelf.load(answer.products)
@@ -135,14 +135,19 @@ function onState(state: LiveState): void {
 
 /** Products shown by name, as long as they can be named; else their category, or everything. */
 function streamUrl(): string {
-  if (category) return `/store/events?category=${encodeURIComponent(category)}`
+  if (isCategory()) return `/store/events?category=${encodeURIComponent(category)}`
   const skus = followed()
   if (skus.length === 0 || skus.length > PAGE) return '/store/events'
   return `/store/events?${new URLSearchParams(skus.map((sku) => ['sku', sku])).toString()}`
 }
 
 function followed(): readonly string[] {
-  return category ? order.filter((sku) => shelf.wares.get(sku)?.category === category) : matching.slice(0, shown)
+  return isCategory() ? order.filter((sku) => shelf.wares.get(sku)?.category === category) : matching.slice(0, shown)
+}
+
+/** An address may name one that isn't there. */
+function isCategory(): boolean {
+  return categories.some(({ slug }) => slug === category)
 }
 
 function followShown(): void {
