@@ -11,7 +11,7 @@ import { until } from './until.js'
 const NAMES = ['redis-server', 'valkey-server']
 
 /** Where the server is that this system has; none where it has none. REDIS_SERVER names another one. */
-export const redisPath =
+const redisPath =
   process.env['REDIS_SERVER'] ??
   (process.env['PATH'] ?? '')
     .split(delimiter)

@@ -1,8 +1,8 @@
 import { COMMON } from './common-script.js'
 
 /** Arguments before those of the items, and of each item. */
-export const APPEND_HEAD = 5
-export const APPEND_EACH = 8
+const APPEND_HEAD = 5
+const APPEND_EACH = 8
 
 /**
  * Stores a batch: ARGV is a name for a new epoch, the epoch and the highest `seq` that this node knows, for how long a topic without items
@@ -77,11 +77,14 @@ for _, item in ipairs(fresh) do
       r.first = now
     end
     r.count, r.bytes = r.count + 1, r.bytes + #data
-    trim(topic, r, size, r.age, bytes, 64)
+    -- In portions where a sixteenth more is no matter: one by one it costs as much as storing.
+    if r.count > size + math.min(64, math.floor(size / 16)) or r.bytes > bytes or (r.age >= 0 and r.first < now - r.age) then
+      trim(topic, r, size, r.age, bytes, 128)
+    end
   end
   r.head, r.at = seq, now
   prevs[f(seq)] = prev
-  call('XADD', LOG, 'MAXLEN', '~', '65536', f(seq) .. '-0', 't', topic)
+  call('XADD', LOG, 'MAXLEN', '~', '262144', f(seq) .. '-0', 't', topic)
   if key ~= '' then
     call('SET', key, ARGV[i + 7] .. ' ' .. f(seq) .. ' ' .. f(prev), 'PX', window)
   end

@@ -20,7 +20,7 @@ export interface Connection {
   destroy(): void
 }
 
-export interface ConnectionEvents {
+interface ConnectionEvents {
   onMessage(channel: string, message: string): void
   /** The connection is lost, or was destroyed. May be called more than once. */
   onClose(reason: unknown): void

@@ -1,7 +1,7 @@
 import { COMMON } from './common-script.js'
 
 /** Arguments before the names and patterns. */
-export const READ_HEAD = 9
+const READ_HEAD = 9
 
 /**
  * One page: ARGV is a name for a new epoch, the epoch and the highest `seq` that this node knows, for how long a topic without items is
@@ -12,8 +12,9 @@ export const READ_HEAD = 9
  */
 export const READ = String.raw`#!lua flags=allow-oom
 ${COMMON}
--- So many topics are merged at once; with more, the log is read first, as far as that pays.
-local FEW, SCAN = 64, 4096
+-- So many topics are merged at once; with more, the log is read first, so many entries of it. What is left is merged if it is not too much;
+-- else the page ends there.
+local FEW, SCAN, MANY, TOO_MANY = 64, 4096, 512, 20000
 local epoch, head, floor = enter(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 local forget, after, upTo = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local limit, bytes, last = tonumber(ARGV[7]), tonumber(ARGV[8]), ${READ_HEAD} + tonumber(ARGV[9])
@@ -261,7 +262,16 @@ if stop > after then
     from = scan()
   end
   if not full and from < stop then
-    merge(matching(from), from)
+    local topics = nil
+    -- Only a page that has come some way may end.
+    if from == after or call('ZCOUNT', HEADS, '(' .. f(from), '+inf') <= TOO_MANY then
+      topics = matching(from)
+    end
+    if from == after or (topics and #topics <= MANY) then
+      merge(topics, from)
+    else
+      stop = from
+    end
   end
 end
 if not full then

@@ -58,6 +58,8 @@ export function redisEngine(options: RedisOptions): Engine {
   // Which process answers on the connection for commands.
   let server: string | undefined
   let epoch = ''
+  // What the next epoch is called, should this node begin it.
+  let fresh = randomName(10)
   let seen = 0
   let looking: Promise<void> | undefined
   let isAskedAgain = false
@@ -67,7 +69,7 @@ export function redisEngine(options: RedisOptions): Engine {
 
   const connection = (): Connection | undefined => commands?.connection
   const reason = (): unknown => commands?.reason
-  const position = (): readonly string[] => [randomName(10), epoch, `${seen}`]
+  const position = (): readonly string[] => [fresh, epoch, `${seen}`]
 
   const news = createNews({ prefix, look, onSeen: know })
   const nodes = createNodes({ key, connection, reason, head: position })
@@ -94,6 +96,8 @@ export function redisEngine(options: RedisOptions): Engine {
     }
     epoch = now
     seen = seq
+    // Used, or of another node: no two epochs have one name.
+    fresh = randomName(10)
     news.know(now, seq)
     nodes.renew()
   }

@@ -303,6 +303,28 @@ describeWithRedis('the store of a hub in Redis', () => {
     })
   })
 
+  describe('a log of which little is left', () => {
+    test('is read in pages that come on, however many topics there are', async () => {
+      const store = await openEngine(shared.port)
+      const history = { size: 1 }
+      for (let round = 0; round < 12; round++) {
+        await Promise.all(Array.from({ length: 1000 }, (_, at) => store.put(`t/${at}`, `${round} ${at}`, { history })))
+      }
+      await store.put('other', 'last')
+      for (const selectors of [[pattern('**')], [pattern('t/*')], Array.from({ length: 1000 }, (_, at) => `t/${at}`)]) {
+        const found: string[] = []
+        for (let after = 0, pages = 0; after < 12_001; pages++) {
+          const page = await store.engine.read(selectors, after, { limit: 300, bytes: 2 ** 20 })
+          expect(page.through).toBeGreaterThan(after)
+          expect(pages).toBeLessThan(20)
+          found.push(...datas(page))
+          after = page.through
+        }
+        expect(found.filter((data) => data !== 'last').toSorted()).toEqual(Array.from({ length: 1000 }, (_, at) => `11 ${at}`).toSorted())
+      }
+    })
+  })
+
   describe('the clock', () => {
     test.skipIf(!canFakeTime)('set back by an hour: no item is lost, none is given twice, and keys are still known', async () => {
       const clock = fakeClock(newFolder())

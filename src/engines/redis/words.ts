@@ -55,6 +55,6 @@ export function failed(what: string, reason: unknown): SseError {
   return new SseError('SSE_ENGINE', `${what}: ${remedy ? `${remedy} (${oneLine(reason)})` : oneLine(reason)}`, { cause: reason })
 }
 
-export function oneLine(reason: unknown): string {
+function oneLine(reason: unknown): string {
   return messageOf(reason).replace(/\s+/g, ' ').slice(0, 300)
 }
