@@ -16,6 +16,7 @@ import { interestOf } from './interest.js'
 import { itemsOf } from './items.js'
 import { createLaggards } from './laggards.js'
 import { createLog } from './log.js'
+import { createNeighbours } from './neighbours.js'
 import { checkNumber, settingsByTopic, type HubOptions } from './options.js'
 import { createPages } from './pages.js'
 import { createPublisher, type PublishOptions } from './publish.js'
@@ -24,21 +25,9 @@ import { createRevocations } from './revocations.js'
 import { createRing } from './ring.js'
 import { createSilences } from './silences.js'
 import { createSnapshots } from './snapshots.js'
+import { sum, type Stats } from './stats.js'
 import { createSubscription, type SubscribeOptions, type Subscription } from './subscription.js'
 import { createTail } from './tail.js'
-
-export interface Stats {
-  /** Readers of this process. */
-  readonly connections: number
-  /** Topics with items among the newest that this process holds. */
-  readonly topics: number
-  /** Items published through this process. */
-  readonly published: number
-  /** Items handed to readers. */
-  readonly delivered: number
-  /** Gaps told. */
-  readonly gaps: number
-}
 
 export interface Hub<D = unknown, I = SseItem<string>> {
   /**
@@ -68,7 +57,8 @@ export interface Hub<D = unknown, I = SseItem<string>> {
   stats(): Stats
   /**
    * Ends all subscriptions of a principal at once; nothing published after it reaches them. Clients come back, and `authorize` is asked
-   * again, as it is for requests that are on their way: change what it goes by first.
+   * again, as it is for requests that are on their way: change what it goes by first. Other nodes hear of it a moment later, or when the
+   * store is back, if that is within 10 minutes.
    */
   revoke(principal: string): void
   /**
@@ -120,9 +110,10 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   const log = createLog(engine, (error) => closed || onError(error))
   const readers = new Set<Reader>()
   const revocations = createRevocations()
+  const neighbours = createNeighbours({ nodes: engine.nodes, own: ownStats, onRevoke: revoke, onError })
   const tail = createTail(
     { engine, read: log.read, ring, follows },
-    { onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError },
+    { onOpen: () => neighbours.open(), onFrames: fanOut.push, onLost: fanOut.fallBack, onReset: fanOut.fallBack, onError },
   )
   const publisher = createPublisher({ engine, tail, settingsOf, toItem, counts, publishTimeout, itemBytes: limits.itemBytes, onError })
   const core: Core = {
@@ -165,10 +156,10 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     ready: tail.ready,
     fetch: (request) => toResponse(answerTo(request), request),
     '~answer': answerTo,
-    stats: () => ({ connections: readers.size, topics: ring.topics, ...counts }),
+    stats: () => sum(ownStats(), neighbours.stats),
     revoke(principal) {
-      revocations.revoke(principal)
-      for (const reader of readers) if (reader.options.principal === principal) reader.cut()
+      revoke(principal)
+      neighbours.revoke(principal)
     },
     drain({ within }) {
       if (!(within >= 0)) throw new TypeError(mustBe('within', 'a number >= 0', within))
@@ -183,8 +174,28 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     close: () => (closing ??= close()),
   }
   tail.ready.catch(() => (isUnusable = true))
-  const answer = createAnswer({ hub, state, isDraining: () => draining !== undefined, revocations }, options)
+  const answer = createAnswer(
+    {
+      hub,
+      state,
+      connections: () => readers.size,
+      nodes: () => (tail.isOpen && !engine.isAway ? engine.nodes : undefined),
+      isDraining: () => draining !== undefined,
+      revocations,
+    },
+    options,
+  )
   return hub
+
+  function ownStats(): Stats {
+    return { connections: readers.size, topics: ring.topics, ...counts, nodes: 1 }
+  }
+
+  /** Those of this node. */
+  function revoke(principal: string): void {
+    revocations.revoke(principal)
+    for (const reader of readers) if (reader.options.principal === principal) reader.cut()
+  }
 
   function state(): HubState {
     if (closed || isUnusable) return 'closed'
@@ -197,6 +208,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     draining?.stop()
     await publisher.close()
     tail.close()
+    neighbours.close()
     core.laggards.close()
     for (const reader of readers) reader.end()
     await engine.close()

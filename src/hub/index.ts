@@ -1,5 +1,6 @@
 export { createHub } from './hub.js'
-export type { Hub, Stats } from './hub.js'
+export type { Hub } from './hub.js'
+export type { Stats } from './stats.js'
 export type { PublishOptions } from './publish.js'
 export { pattern } from '../protocol/topic.js'
 export type { Pattern, Topics } from '../protocol/topic.js'

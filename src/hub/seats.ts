@@ -6,6 +6,8 @@ export interface Seat {
   begin(): boolean
   /** It is over, or will never begin. Safe to call twice. */
   release(): void
+  /** What is done then, once; at once if it is over by now. */
+  onRelease(give: () => void): void
 }
 
 /** What may be counted of whom; Infinity is no limit. */
@@ -16,7 +18,7 @@ export interface SeatLimits {
 }
 
 /** Whose seat it is, as far as it is known. */
-interface Occupant {
+export interface Occupant {
   readonly principal: string | undefined
   readonly address: string | undefined
 }
@@ -43,6 +45,7 @@ export function createSeats(limits: SeatLimits, connections: () => number): Seat
     },
     take({ principal, address }, watch) {
       let state: 'waiting' | 'begun' | 'over' = 'waiting'
+      let giveBack: (() => void) | undefined
       waiting++
       byPrincipal.add(principal)
       byAddress.add(address)
@@ -64,6 +67,11 @@ export function createSeats(limits: SeatLimits, connections: () => number): Seat
           leave('over')
           byPrincipal.remove(principal)
           byAddress.remove(address)
+          giveBack?.()
+        },
+        onRelease(give) {
+          if (state === 'over') give()
+          else giveBack = give
         },
       }
     },

@@ -32,6 +32,8 @@ export interface Tail {
 }
 
 export interface TailEvents {
+  /** There is a position. */
+  onOpen(): void
   /** These have been settled: they are in the ring. */
   onFrames(frames: readonly Frame[]): void
   /** The log no longer has all that comes after `settled`; called before that moves on. */
@@ -49,7 +51,7 @@ export interface TailParts {
   readonly follows: Follows
 }
 
-export function createTail({ engine, read, ring, follows }: TailParts, { onFrames, onLost, onReset, onError }: TailEvents): Tail {
+export function createTail({ engine, read, ring, follows }: TailParts, { onOpen, onFrames, onLost, onReset, onError }: TailEvents): Tail {
   let epoch = ''
   let settled = 0
   let isOpen = false
@@ -90,6 +92,7 @@ export function createTail({ engine, read, ring, follows }: TailParts, { onFrame
     if (closed) return
     stop = engine.watch(hear, renew, (items) => hear(items, 0))
     follows.open()
+    onOpen()
     if (!engine.supports.shared) return
     looking = setInterval(() => {
       if (timer === undefined) catchUp()

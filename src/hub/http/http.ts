@@ -1,3 +1,4 @@
+import type { Engine } from '../../engines/engine.js'
 import { mustBe } from '../../protocol/fields.js'
 import type { SseItem } from '../../protocol/item.js'
 import { checkTopic, pattern, selectorsOf, type Selector } from '../../protocol/topic.js'
@@ -8,7 +9,8 @@ import { whenAborted } from '../../util/abort.js'
 import type { Hub } from '../hub.js'
 import type { HubOptions } from '../options.js'
 import type { Revocations, Watch } from '../revocations.js'
-import { createSeats, type Seat } from '../seats.js'
+import { createSeats, type Seat, type SeatLimits } from '../seats.js'
+import { createSharedLimits } from '../shared-limits.js'
 import type { SubscribeOptions } from '../subscription.js'
 import { addressOf } from './address.js'
 import { readText } from './body.js'
@@ -37,6 +39,10 @@ export type HubState = 'opening' | 'open' | 'degraded' | 'closed'
 interface Face {
   readonly hub: Hub<unknown, unknown>
   readonly state: () => HubState
+  /** Streams of this process that have begun. */
+  readonly connections: () => number
+  /** The nodes of the hub, while they can be asked. */
+  readonly nodes: () => Engine['nodes']
   readonly isDraining: () => boolean
   readonly revocations: Revocations
 }
@@ -56,7 +62,7 @@ const LAST_EVENT_ID = /([?&]lastEventId=)[^&#]*/g
  *
  * @throws {TypeError} for an option of the wrong type.
  */
-export function createAnswer({ hub, state, isDraining, revocations }: Face, options: Options): Answer {
+export function createAnswer({ hub, state, connections: connectionsNow, nodes, isDraining, revocations }: Face, options: Options): Answer {
   const { authorize, limits = {}, onError = console.error, cors, events, trustProxy = false } = options
   const { topicsPerConnection = 100, itemBytes = 2 ** 20, publishesPerSecond = Infinity } = limits
   const { connections = Infinity, connectionsPerPrincipal = Infinity, connectionsPerAddress = Infinity } = limits
@@ -65,7 +71,8 @@ export function createAnswer({ hub, state, isDraining, revocations }: Face, opti
   if (typeof trustProxy !== 'boolean') throw new TypeError(mustBe('trustProxy', 'true or false', trustProxy))
   settingsOf({ cors, onError })
   const seatLimits = { connections, connectionsPerPrincipal, connectionsPerAddress }
-  const seats = createSeats(seatLimits, () => hub.stats().connections)
+  const seats = createSeats(seatLimits, connectionsNow)
+  const shared = createSharedLimits(nodes, seatLimits, publishesPerSecond)
   const rate = createRate(publishesPerSecond)
 
   async function route(request: Request, connection: string | undefined): Promise<Response | StreamAnswer> {
@@ -89,7 +96,8 @@ export function createAnswer({ hub, state, isDraining, revocations }: Face, opti
       if (to.name === 'stats') return json(200, hub.stats())
       const address = addressOf(request.headers, connection, trustProxy)
       if (to.name === 'publish') return await publish({ request, query, grant, address, watch }, to.topic)
-      const answer = follow({ request, query, grant, address, watch })
+      const following = follow({ request, query, grant, address, watch })
+      const answer = following instanceof Promise ? await following : following
       isSeated = true
       return answer
     } finally {
@@ -97,7 +105,7 @@ export function createAnswer({ hub, state, isDraining, revocations }: Face, opti
     }
   }
 
-  function follow({ request, query, grant, address, watch }: Asked): StreamAnswer {
+  function follow({ request, query, grant, address, watch }: Asked): StreamAnswer | Promise<StreamAnswer> {
     const selectors = selectorsIn(query, topicsPerConnection)
     const from = query.get('from') ?? 'now'
     if (from !== 'now' && from !== 'earliest')
@@ -106,20 +114,33 @@ export function createAnswer({ hub, state, isDraining, revocations }: Face, opti
     const { principal, expiresAt } = grant
     // Since it was asked who it is.
     if (isDraining()) throw draining()
-    const full = seats.refuses({ principal, address })
+    const occupant = { principal, address }
+    const full = seats.refuses(occupant)
     if (full) throw tooMany(full, seatLimits[full])
-    const seat = seats.take({ principal, address }, watch)
+    // First here, so that nobody comes between, then among all nodes.
+    const seat = seats.take(occupant, watch)
     // One whose answer nobody begins to read.
     whenAborted(request.signal, seat.release)
     const subscribed: SubscribeOptions<unknown, unknown> & { readonly seat: Seat } = { from, principal, expiresAt, seat }
-    return { source: hub.subscribe(selectors, subscribed), options: { cors, onError, headers: STREAM } }
+    const begin = (): StreamAnswer => ({ source: hub.subscribe(selectors, subscribed), options: { cors, onError, headers: STREAM } })
+    return shared.claim(seat, occupant)?.then((full) => admit(seat, full, begin)) ?? begin()
+  }
+
+  /** Once all nodes have been asked. */
+  function admit(seat: Seat, full: keyof SeatLimits | undefined, begin: () => StreamAnswer): StreamAnswer {
+    if (!full && !isDraining()) return begin()
+    seat.release()
+    throw full ? tooMany(full, seatLimits[full]) : draining()
   }
 
   async function publish({ request, query, grant, address, watch }: Asked, topic: string): Promise<Response> {
     mustAllow('write', grant, [checkTopic(topic)])
     mustBeOurs(request, cors)
-    const time = rate.take(grant.principal === undefined ? `address ${address ?? ''}` : `principal ${grant.principal}`)
+    const whom = grant.principal === undefined ? `address ${address ?? ''}` : `principal ${grant.principal}`
+    const time = rate.take(whom)
     if (time > 0) throw tooFast(publishesPerSecond, time)
+    const passes = shared.pass(whom)
+    if (passes && !(await passes)) throw tooFast(publishesPerSecond, 1000)
     const text = await readText(request, itemBytes)
     mustStillHold(grant, watch)
     const event = query.get('event') || undefined
