@@ -73,6 +73,7 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
   const refused: string[] = []
   const failures: Outcome[] = []
   const counts = new Map(topics.map((topic) => [topic, 0]))
+  const stored = new Map(counts)
   const state = { isRunning: false, isOver: false, repeated: 0 }
   let lanes: Promise<unknown> = Promise.resolve()
   let at = 0
@@ -93,10 +94,10 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
     // One that was unknown may be stored, whatever is said of its repeat.
     for (let isUnknown = false; !state.isOver; await sleep(20)) {
       const outcome = await publish(urls[at % urls.length] as string, item, item.data.slice(0, 100))
-      if (outcome.is === 'stored') return void acknowledged.push({ ...item, id: outcome.id })
+      if (outcome.is === 'stored') return note(item, outcome)
       failures.push(outcome)
       at++
-      if (outcome.is === 'refused' && !isUnknown) return void refused.push(item.data)
+      if (outcome.is === 'refused' && !isUnknown) return note(item, outcome)
       isUnknown = true
       state.repeated++
     }
@@ -109,21 +110,17 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
     },
     failures,
     async more(count) {
-      const before = new Map(topics.map((topic) => [topic, countOf(topic)]))
+      const before = new Map(stored)
       publisher.start()
       const all = when(
-        () => topics.every((topic) => countOf(topic) >= (before.get(topic) as number) + count),
+        () => topics.every((topic) => (stored.get(topic) as number) >= (before.get(topic) as number) + count),
         () => `${count} more acknowledged; the last failure was ${JSON.stringify(failures.at(-1))}`,
         15_000,
       )
       await Promise.race([all, lanes.then(() => all)])
     },
     use: (others) => void (urls = others),
-    note(item, outcome) {
-      if (outcome.is === 'unknown') throw new Error(`Nobody knows what has become of ${item.data}: repeat it`)
-      if (outcome.is === 'stored') acknowledged.push({ ...item, id: outcome.id })
-      else refused.push(item.data)
-    },
+    note,
     start() {
       if (state.isRunning) return
       state.isRunning = true
@@ -138,7 +135,10 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
   }
   return publisher
 
-  function countOf(topic: string): number {
-    return acknowledged.filter((one) => one.topic === topic).length
+  function note(item: { readonly topic: string; readonly data: string }, { is, id }: Outcome): void {
+    if (is === 'unknown') throw new Error(`Nobody knows what has become of ${item.data}: repeat it`)
+    if (is === 'refused') return void refused.push(item.data)
+    acknowledged.push({ ...item, id })
+    stored.set(item.topic, (stored.get(item.topic) ?? 0) + 1)
   }
 }
