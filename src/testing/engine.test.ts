@@ -1,10 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { brokenEngines } from '../../test/engines/broken.js'
+import { followingStore } from '../../test/engines/following.js'
 import { memoryEngine } from '../engines/memory.js'
 import { testEngine } from './engine.js'
 
 describe('an engine that keeps the rules', () => {
   testEngine({ test, createEngine: () => memoryEngine(), createForgetful: () => memoryEngine({ maxTopics: 2 }) })
+})
+
+describe('an engine that carries only what is followed, and whose nodes know of each other', () => {
+  let store = followingStore()
+  testEngine({
+    test,
+    createEngine: () => (store = followingStore()).node(),
+    reopen: () => store.node(),
+    createForgetful: () => followingStore({ maxTopics: 2 }).node(),
+  })
 })
 
 describe.concurrent('an engine that', () => {

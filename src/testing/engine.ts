@@ -1,10 +1,12 @@
 import type { Engine } from '../engines/engine.js'
 import type { Opt } from '../protocol/item.js'
 import { createBench, type Bench } from './engine/bench.js'
+import { followRules, sharedFollowRules } from './engine/follow.js'
 import { historyRules } from './engine/history.js'
 import { idempotencyRules } from './engine/idempotency.js'
 import { lifeRules } from './engine/life.js'
 import { modelRules } from './engine/model.js'
+import { nodesRules, sharedNodesRules } from './engine/nodes.js'
 import { orderRules } from './engine/order.js'
 import { pageRules } from './engine/pages.js'
 import { storeRules } from './engine/stores.js'
@@ -43,6 +45,9 @@ export function testEngine({ test, createEngine, reopen, createForgetful }: Test
     ...historyRules,
     ...idempotencyRules,
     ...watchRules,
+    ...followRules,
+    ...nodesRules,
+    ...(reopen ? [...sharedFollowRules, ...sharedNodesRules] : []),
     ...textRules,
     ...lifeRules,
     ...storeRules(reopen !== undefined, createForgetful !== undefined),

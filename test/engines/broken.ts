@@ -1,6 +1,7 @@
 import { memoryEngine } from '../../src/engines/memory.js'
 import type { AppendOptions, Appended, Engine, Page, ReadOptions, StoredItem } from '../../src/engines/engine.js'
-import { isPattern, type Selector } from '../../src/protocol/topic.js'
+import { isPattern, pattern, type Selector } from '../../src/protocol/topic.js'
+import { followingStore } from './following.js'
 
 interface Broken {
   readonly fault: string
@@ -175,6 +176,13 @@ export const brokenEngines: readonly Broken[] = [
     fault: 'does not heed `bytes`',
     rule: 'read: `bytes` cuts',
     create: broken((good) => ({ read: (selectors, after, options) => good.read(selectors, after, { ...options, bytes: 1e12 }) })),
+  },
+  {
+    fault: 'takes no topics for all',
+    rule: 'read: of no topics',
+    create: broken((good) => ({
+      read: (selectors, after, options) => good.read(selectors.length === 0 ? [pattern('**')] : selectors, after, options),
+    })),
   },
   {
     fault: 'returns nothing where the next item is larger than `bytes`',
@@ -565,4 +573,152 @@ export const brokenEngines: readonly Broken[] = [
     create: () => (last = { ...memoryEngine(), supports: { durable: true, shared: true, transactions: false } }),
     reopen: () => ({ ...last, watch: () => () => {}, close: async () => {} }),
   },
+  ...brokenFollowing(
+    {
+      fault: 'tells wrong places',
+      rule: 'follow: of what nobody follows',
+      change: (good) => ({
+        watch: (onItems, onReset, onPassed) =>
+          good.watch(onItems, onReset, onPassed && ((items) => onPassed(items.map((item) => ({ ...item, prev: item.seq - 1 }))))),
+      }),
+    },
+    {
+      fault: 'tells nothing of what nobody follows',
+      rule: 'follow: of what nobody follows',
+      change: (good) => ({ watch: (onItems, onReset, onPassed) => good.watch(onItems, onReset, onPassed && (() => {})) }),
+    },
+    {
+      fault: 'tells nothing to who does not listen for places',
+      rule: 'follow: who does not listen',
+      change: (good) => ({ watch: (onItems, onReset, onPassed) => good.watch(onItems, onReset, onPassed ?? (() => {})) }),
+    },
+    {
+      fault: 'never tells a followed item whole',
+      rule: 'follow: items of followed topics',
+      change: (good) => ({ follow: () => good.follow?.([]) ?? (() => {}) }),
+    },
+    {
+      fault: 'does not follow patterns',
+      rule: 'follow: items of followed topics',
+      change: (good) => ({ follow: (selectors) => good.follow?.(selectors.filter((one) => !isPattern(one))) ?? (() => {}) }),
+    },
+    {
+      fault: 'stops following when one of two stops',
+      rule: 'follow: what two follow',
+      change(good) {
+        const stops = new Set<() => void>()
+        return {
+          follow(selectors) {
+            const stop = good.follow?.(selectors) ?? (() => {})
+            stops.add(stop)
+            return () => {
+              for (const each of stops) each()
+            }
+          },
+        }
+      },
+    },
+    {
+      fault: 'does not hear of what it does not follow and another appends',
+      rule: 'follow, shared: ',
+      isOther: true,
+      change: (good) => ({ watch: (onItems, onReset, onPassed) => good.watch(onItems, onReset, onPassed && (() => {})) }),
+    },
+    {
+      fault: 'looks at a count before it takes it',
+      rule: 'nodes: counts are taken',
+      change({ nodes }) {
+        const taken = new Map<string, number>()
+        return {
+          nodes: {
+            ...nodes!,
+            async take(counts) {
+              const full = counts.findIndex(({ key, limit }) => (taken.get(key) ?? 0) >= limit)
+              await tick()
+              if (full < 0) for (const { key } of counts) taken.set(key, (taken.get(key) ?? 0) + 1)
+              return full
+            },
+          },
+        }
+      },
+    },
+    {
+      fault: 'keeps what it has taken before it came to the full one',
+      rule: 'nodes: counts are taken',
+      change: ({ nodes }) => ({
+        nodes: {
+          ...nodes!,
+          async take(counts) {
+            for (const [at, count] of counts.entries()) if ((await nodes!.take([count])) !== -1) return at
+            return -1
+          },
+        },
+      }),
+    },
+    {
+      fault: 'lets everybody pass',
+      rule: 'nodes: so many pass',
+      change: ({ nodes }) => ({ nodes: { ...nodes!, pass: async () => true } }),
+    },
+    {
+      fault: 'does not tell the teller',
+      rule: 'nodes, shared: what is told',
+      change({ nodes }) {
+        const own = new Set<string>()
+        return {
+          nodes: {
+            ...nodes!,
+            tell: (message) => (own.add(message), nodes!.tell(message)),
+            hear: (listener) => nodes!.hear((message) => void (own.has(message) || listener(message))),
+          },
+        }
+      },
+    },
+    {
+      fault: 'counts by itself',
+      rule: 'nodes, shared: counts',
+      change: () => ({ nodes: followingStore().node().nodes }),
+    },
+    {
+      fault: 'takes its own note for one of the others',
+      rule: 'nodes, shared: each reads',
+      change({ nodes }) {
+        const own: string[] = []
+        return {
+          nodes: {
+            ...nodes!,
+            note: (text) => (own.push(text), nodes!.note(text)),
+            notes: async () => [...(await nodes!.notes()), ...own.slice(-1)],
+          },
+        }
+      },
+    },
+  ),
 ]
+
+interface BrokenFollowing {
+  readonly fault: string
+  readonly rule: string
+  readonly change: (good: Engine) => Partial<Engine>
+  /** Only the second one on the store is broken. */
+  readonly isOther?: boolean
+}
+
+function brokenFollowing(...rows: readonly BrokenFollowing[]): Broken[] {
+  return rows.map(({ fault, rule, change, isOther = false }) => {
+    let store = followingStore()
+    const create = (isSound: boolean): Engine => {
+      const good = store.node()
+      return isSound ? good : { ...good, ...change(good) }
+    }
+    return {
+      fault,
+      rule,
+      create() {
+        store = followingStore()
+        return create(isOther)
+      },
+      reopen: () => create(false),
+    }
+  })
+}

@@ -106,6 +106,15 @@ export const pageRules = [
     },
   },
   {
+    name: 'read: of no topics comes how far the log goes, and nothing else',
+    async run({ engine, epoch, head }: Bench) {
+      for (let at = 0; at < 5; at++) await put(engine, 't', 'x', { size: 2 })
+      const page = await read(engine, [], head, { limit: 1, bytes: 1 })
+      same([page.epoch, page.head, page.through, page.items.length], [epoch, head + 5, head + 5, 0], 'epoch, head, through and items')
+      same(page.trimmed, 0, '`trimmed` of no topics')
+    },
+  },
+  {
     name: 'read: one item always comes, however large',
     async run({ engine, head }: Bench) {
       const data = 'x'.repeat(100_000)
