@@ -87,8 +87,10 @@ describeInChromium('the orders page of the store', () => {
   test('signing out ends the stream, in all windows of the browser', async () => {
     await signIn(page)
     await isLive(page)
+    await order()
     const other = await secondWindow('/store/orders')
     await isLive(other)
+    for (const each of [page, other]) await each.locator('#orders li.order').first().waitFor()
     await until('both are followed', async () => (await demo.streams('/store/orders/events')) === 2)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await until('no stream is left', async () => (await demo.streams('/store/orders/events')) === 0)
@@ -107,8 +109,9 @@ describeInChromium('the orders page of the store', () => {
   test('a session that ends on the server is said, and nothing of it stays on the page', async () => {
     await signIn(page)
     await isLive(page)
+    const csrf = await order()
+    await page.locator('#orders li.order').first().waitFor()
     // As with curl: no window of the browser hears of it, but by its stream.
-    const { csrf } = (await (await page.request.get(`${demo.url}/store/session`)).json()) as { csrf: string }
     const [cookie] = await page.context().cookies(`${demo.url}/store`)
     const response = await fetch(`${demo.url}/store/session`, {
       method: 'DELETE',
@@ -120,6 +123,15 @@ describeInChromium('the orders page of the store', () => {
     expect(await liveWords(page)).toBe('Signed out')
     expect(await demo.streams('/store/orders/events')).toBe(0)
   })
+
+  /** One more order of who is signed in; returns the session's token. */
+  async function order(): Promise<string> {
+    const { csrf } = (await (await page.request.get(`${demo.url}/store/session`)).json()) as { csrf: string }
+    const data = { sku: SKU, quantity: 1, key: crypto.randomUUID() }
+    const response = await page.request.post(`${demo.url}/store/purchases`, { data, headers: { 'x-csrf': csrf } })
+    expect(response.status()).toBe(201)
+    return csrf
+  }
 
   async function secondWindow(path: string): Promise<Page> {
     const other = await page.context().newPage()

@@ -45,7 +45,6 @@ function takeSlot(signal: AbortSignal, onwait: (waiting: boolean) => void): Prom
           clearTimeout(timer)
           onwait(false)
           return new Promise<void>((release) => {
-            signal.addEventListener('abort', () => release(), { once: true })
             resolve(release)
             signal.removeEventListener('abort', giveUp)
             others.abort()
