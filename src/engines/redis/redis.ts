@@ -55,8 +55,9 @@ export function redisEngine(options: RedisOptions): Engine {
   const key = `${prefix}meta`
   let commands: Link | undefined
   let hints: Link | undefined
-  // Which process answers on the connection for commands.
+  // Which processes answer on the two connections.
   let server: string | undefined
+  let heardFrom: string | undefined
   let epoch = ''
   // What the next epoch is called, should this node begin it.
   let fresh = randomName(10)
@@ -109,7 +110,7 @@ export function redisEngine(options: RedisOptions): Engine {
         const run = await checkServer(open)
         await loadScripts(open, SCRIPTS)
         // The other connection may still be with a server that is no longer the one.
-        if (server !== undefined && server !== run) hints?.renew(new Error('The hub is on another server'))
+        if (heardFrom !== undefined && heardFrom !== run) hints?.renew(new Error('The hub is on another server'))
         server = run
       },
       onUp() {
@@ -130,7 +131,9 @@ export function redisEngine(options: RedisOptions): Engine {
       connect,
       async setUp(open) {
         const run = await checkServer(open)
-        if (server !== undefined && server !== run) throw new Error('The hub is on another server')
+        // A new connection leads where the hub is now: the old one may hold on to where it was.
+        if (server !== undefined && server !== run) commands?.renew(new Error('The hub is on another server'))
+        heardFrom = run
         await subscriptions.begin(open)
       },
       // What came before this connection only the log tells.

@@ -71,7 +71,6 @@ describeWithRedis('the store of a hub in Redis', () => {
       expect(page).toMatchObject({ epoch: heard.resets[0], head: 0, items: [] })
       expect(page.epoch).not.toBe(store.epoch)
       expect(await store.put('a', 'first')).toBe(1)
-      await expect.poll(() => heard.through, { timeout: 10_000 }).toBe(10)
       for (let at = 2; at <= 12; at++) expect(await store.put('a', 'x')).toBe(at)
       await expect.poll(() => heard.through, { timeout: 10_000 }).toBe(12)
     })
@@ -204,7 +203,8 @@ describeWithRedis('the store of a hub in Redis', () => {
       const store = await openEngine(shared.port)
       const seqs = await fill(store, 1, 5)
       await shared.send('DEL', `{${store.name}}:t:a`)
-      const next = await store.put('a', 'new')
+      // What is gone must not be counted, or the new one would be dropped for it.
+      const next = await store.put('a', 'new', { history: { size: 5 } })
       expect(await store.read('a')).toMatchObject({ trimmed: seqs.at(-1), items: [{ seq: next }] })
       expect((await store.read(pattern('**'))).trimmed).toBe(seqs.at(-1))
     })
