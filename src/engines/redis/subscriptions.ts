@@ -38,7 +38,11 @@ export function createSubscriptions(prefix: string, onError: (error: unknown) =>
     planned = true
     void nextTask().then(async () => {
       planned = false
-      await change().catch(onError)
+      const open = connection
+      await change().catch((error: unknown) => {
+        // Of one that is lost by now it says nothing new.
+        if (connection === open) onError(error)
+      })
     })
   }
 
