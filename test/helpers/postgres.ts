@@ -11,7 +11,7 @@ import { until } from './until.js'
 const DEBIAN = '/usr/lib/postgresql'
 
 /** The folder with `initdb` and `postgres`, the newest that this system has; none where it has none. POSTGRES_BIN names another one. */
-export const postgresBin = [process.env['POSTGRES_BIN'] ?? '', ...versions(), ...(process.env['PATH'] ?? '').split(delimiter)].find(
+const postgresBin = [process.env['POSTGRES_BIN'] ?? '', ...versions(), ...(process.env['PATH'] ?? '').split(delimiter)].find(
   (folder) => folder !== '' && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')),
 )
 

@@ -67,10 +67,17 @@ test.each([
   expect(answer.body.message).toContain(folder)
   expect(answer.headers.get('retry-after')).toBe('5')
   expect((await shopper.get('/status')).status).toBe(200)
-  // As it says, without a new start.
+})
+
+test('a store that could not be opened is opened when what was wrong is put right', async () => {
+  const folder = copy()
+  rmSync(join(folder, 'database', 'global'), { recursive: true })
+  const { shopper } = await start({ DATA_DIR: folder })
+  expect((await shopper.get('/store/products')).status).toBe(503)
   rmSync(folder, { recursive: true })
   cpSync(made, folder, { recursive: true })
   await open(shopper)
+  expect((await shopper.buy('AUD-001')).status).toBe(201)
 })
 
 test('a folder that another demo has open is refused, and left alone', async () => {
@@ -159,6 +166,20 @@ describeWithPostgres('a store on PostgreSQL', () => {
     await two.shopper.order('AUD-003')
     await streams[1]?.first('what comes later', (item) => item.event === 'stock' && item.data.sku === 'AUD-003')
     for (const { close } of streams) close()
+  })
+
+  test('while it opens requests wait; who has waited long enough is told to ask again', async () => {
+    const server = await startPostgres()
+    const client = await server.connect()
+    // As if another demo were about to make the tables.
+    await client.query('SELECT pg_advisory_lock(7233001)')
+    const { shopper } = await start({ DATABASE_URL: server.url(), DATA_DIR: newFolder(), STORE_PATIENCE_MS: '1000' })
+    const answer = await shopper.get('/store/products')
+    expect(answer).toMatchObject({ status: 503, body: { code: 'STORE_OPENING' } })
+    expect(answer.headers.get('retry-after')).toBe('1')
+    const waiting = shopper.get('/store/products')
+    await client.end()
+    expect((await waiting).status).toBe(200)
   })
 
   test('a database of a later version is refused by name', async () => {

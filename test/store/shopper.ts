@@ -10,7 +10,7 @@ export const ADA = { email: 'ada@example.com', password: 'tulips-in-may' }
 export const GRACE = { email: 'grace@example.com', password: 'harbour-lights' }
 
 /** The status of an answer, and its JSON. */
-export interface Answer<T> {
+interface Answer<T> {
   readonly status: number
   readonly body: T & { readonly code?: string; readonly message?: string }
   readonly headers: Headers

@@ -11,8 +11,6 @@ export interface Opening {
   close(): Promise<void>
 }
 
-// A request waits so long for the first start, which makes a database; then its client asks again.
-const PATIENCE = 25_000
 // After a failure: not for each request anew.
 const PAUSE = 3_000
 
@@ -50,7 +48,7 @@ export function createOpening(settings: Settings): Opening {
       if (!opening) throw unavailable(failure?.error)
       let timer: NodeJS.Timeout | undefined
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(stillOpening()), PATIENCE)
+        timer = setTimeout(() => reject(stillOpening()), settings.patience)
       })
       try {
         return await Promise.race([opening, late])

@@ -8,7 +8,7 @@ import { changeSale, showSale } from './sale-routes.js'
 import { showSession, signIn, signOut } from './session-routes.js'
 import type { Settings } from './settings.js'
 
-export interface Route {
+interface Route {
   /** As it is counted and logged. */
   readonly path: string
   readonly methods: Record<string, Handler>

@@ -13,6 +13,8 @@ export interface Settings {
   readonly saleLength: number
   /** How long somebody stays signed in. */
   readonly session: number
+  /** How long a request waits for the store to open; then its client is told to ask again. */
+  readonly patience: number
 }
 
 // The built server is in demo/dist/server/store.
@@ -27,6 +29,8 @@ export function settingsOf(env: Readonly<Record<string, string | undefined>>): S
     saleLead: milliseconds('STORE_SALE_LEAD_MS', 5_000),
     saleLength: milliseconds('STORE_SALE_MS', 60_000),
     session: milliseconds('STORE_SESSION_MS', 12 * 3_600_000),
+    // Longer than the first start takes, which makes a database.
+    patience: milliseconds('STORE_PATIENCE_MS', 25_000),
   }
 
   function milliseconds(name: string, otherwise: number): number {

@@ -16,7 +16,7 @@ import { createSessions, type Sessions } from './sessions.js'
 import type { Settings } from './settings.js'
 import { startTracking } from './tracking.js'
 
-export type StoreHub = Hub<ItemOf<typeof events>, ItemOf<typeof events> | SseItem<Gap, 'gap'>>
+type StoreHub = Hub<ItemOf<typeof events>, ItemOf<typeof events> | SseItem<Gap, 'gap'>>
 
 export interface Store {
   readonly database: Database
