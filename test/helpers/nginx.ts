@@ -8,7 +8,7 @@ import { newFolder } from './folders.js'
 import { when } from './servers.js'
 
 /** Where nginx is, if this system has it. */
-export const nginxPath = [process.env['NGINX'], '/usr/sbin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'].find(
+const nginxPath = [process.env['NGINX'], '/usr/sbin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'].find(
   (path) => path && existsSync(path),
 )
 
