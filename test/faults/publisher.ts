@@ -1,6 +1,12 @@
 import { onTestFinished } from 'vitest'
 import { sleep, when } from '../helpers/servers.js'
+import { until } from '../helpers/until.js'
 import type { Acknowledged, Books } from './account.js'
+
+interface Item {
+  readonly topic: string
+  readonly data: string
+}
 
 /** What a publish came to. */
 export interface Outcome {
@@ -26,7 +32,7 @@ export interface Publisher {
   /** Publishes to these nodes from now on. */
   use(urls: readonly string[]): void
   /** What a test has published itself goes on the account, too. */
-  note(item: { readonly topic: string; readonly data: string }, outcome: Outcome): void
+  note(item: Item, outcome: Outcome): void
   start(): void
   /** Starts no more, and waits until all that was begun is acknowledged or refused. */
   pause(): Promise<void>
@@ -43,11 +49,7 @@ export interface PublisherOptions {
 }
 
 /** One publish over HTTP. */
-export async function publish(
-  url: string,
-  { topic, data }: { readonly topic: string; readonly data: string },
-  key: string,
-): Promise<Outcome> {
+export async function publish(url: string, { topic, data }: Item, key: string): Promise<Outcome> {
   const begun = performance.now()
   const signal = AbortSignal.timeout(10_000)
   let response: Response
@@ -64,6 +66,14 @@ export async function publish(
   if (![201, 503, 504].includes(status)) throw new Error(`A publish was answered with ${status} ${code}: ${message}`)
   const is = status === 201 ? 'stored' : code === 'SSE_MAYBE_STORED' ? 'unknown' : 'refused'
   return { is, id, status, code, message, time: performance.now() - begun }
+}
+
+/** Repeats one that may be stored until it is. */
+export async function repeat(url: string, item: Item, key: string): Promise<Outcome> {
+  return until<Outcome | undefined>(`${item.data} is acknowledged`, async () => {
+    const outcome = await publish(url, item, key)
+    return outcome.is === 'stored' ? outcome : undefined
+  })
 }
 
 /** One lane per topic: the next item when the last is acknowledged, or refused; one that may be stored is repeated with the same key. */
@@ -90,7 +100,7 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
     }
   }
 
-  async function put(item: { readonly topic: string; readonly data: string }): Promise<void> {
+  async function put(item: Item): Promise<void> {
     // One that was unknown may be stored, whatever is said of its repeat.
     for (let isUnknown = false; !state.isOver; await sleep(20)) {
       const outcome = await publish(urls[at % urls.length] as string, item, item.data.slice(0, 100))
@@ -135,7 +145,7 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
   }
   return publisher
 
-  function note(item: { readonly topic: string; readonly data: string }, { is, id }: Outcome): void {
+  function note(item: Item, { is, id }: Outcome): void {
     if (is === 'unknown') throw new Error(`Nobody knows what has become of ${item.data}: repeat it`)
     if (is === 'refused') return void refused.push(item.data)
     acknowledged.push({ ...item, id })
