@@ -87,7 +87,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'no look at the log for a position that the node has not heard of',
     file: 'reader.ts',
-    find: 'if (cursor) await tail.reach(cursor)',
+    find: 'if (cursor) await this.#ask(() => tail.reach(cursor))',
     put: '',
   },
   {
