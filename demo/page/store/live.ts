@@ -141,6 +141,8 @@ export function createLive<I extends { readonly event: string }>({ load, open, o
 function toShopError(reason: unknown): ShopError {
   if (isShopError(reason)) return reason
   const { response, message } = reason as { response?: { status: number; body: string }; message: string }
+  // No answer of the shop's: a fault of the page, or data that it can't read.
+  if (!response) console.error(reason)
   let words: unknown
   try {
     words = (JSON.parse(response?.body ?? '') as { message?: unknown }).message

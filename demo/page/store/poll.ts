@@ -102,14 +102,14 @@ export function createPollPanel(followed: () => readonly string[]): PollPanel {
       find('#poll-news'),
       isReal
         ? asked.changes === 0
-          ? 'no change seen yet'
+          ? 'no change so far'
           : `${count(asked.changes, 'change')}, ${Math.round(asked.late / asked.changes)} ms later on average`
         : 'up to a second late',
     )
     write(find('#poll-what'), isReal ? 'Asking once a second, now' : `Asking once a second, for ${count(seconds, 'second')}`)
     write(find('#stream-requests'), count(came.streams, 'request'))
     write(find('#stream-bytes'), `about ${bytes(came.bytes)}`)
-    write(find('#stream-news'), `${count(came.events, 'change')}, as they happened`)
+    write(find('#stream-news'), came.events === 0 ? 'no change so far' : `${count(came.events, 'change')}, as they happened`)
   }
 
   return {

@@ -6,7 +6,9 @@ import type { Customer } from './session.js'
 let told: LiveState['name'] | undefined
 
 /** Says in the head of the page how near to now it is. `what` may be old; nothing, when nothing is shown yet. */
-export function showLive({ name }: LiveState, what: string): void {
+export function showLive(state: LiveState, what: string): void {
+  // A shop that is being set up is no connection that was lost.
+  const name = state.name === 'unavailable' && state.error.code === 'STORE_OPENING' ? 'opening' : state.name
   const old = what && `, showing the last known ${what}`
   const words: Record<LiveState['name'], string> = {
     opening: 'Connecting',
