@@ -152,6 +152,7 @@ function createServerAt(port: number, first: RedisOptions): RedisServer {
       })
       child = started
       started.on('error', () => {})
+      watchOver(started, folder)
       const isThere = await until(`redis-server on port ${port}`, async () => {
         if (!server.isRunning) return 'ended'
         return (await server.send('PING')) === 'PONG' && 'there'
@@ -166,6 +167,19 @@ function createServerAt(port: number, first: RedisOptions): RedisServer {
   }
   servers.add(server)
   return server
+}
+
+/** A worker of the test runner that is killed says no goodbye: the end of this pipe ends its servers. */
+function watchOver(server: ChildProcess, folder: string): void {
+  if (server.pid === undefined) return
+  const watcher = spawn('sh', ['-c', 'read -r _; kill -9 "$0"; rm -rf "$1"', `${server.pid}`, folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  watcher.on('error', () => {})
+  watcher.stdin.on('error', () => {})
+  watcher.unref()
+  server.once('exit', () => watcher.kill('SIGKILL'))
 }
 
 function argumentsOf(
