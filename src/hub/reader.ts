@@ -294,7 +294,7 @@ export class Reader implements Feed, Live, Laggard, Silent, Leaver {
     if (this.behind > maxLag && this.#sink?.drop) return this.drop()
     const since = follows.since(this.#interest)
     // What is settled just now, is settled without this reader's topics: from where on it has them is known then. What fails is tried again.
-    if (since === NEVER) return this.#attend(() => tail.advance().catch(() => {}))
+    if (!page && since === NEVER) return this.#attend(() => tail.advance().catch(() => {}))
     if (!page && this.cursor < Math.max(ring.start, since)) return this.#attend(() => this.#readLog())
     const isLatest = this.#isHeldToLatest
     const { frames, through } = page ?? ring.read(this.#interest, this.cursor, tail.settled, isLatest ? Infinity : PAGE)

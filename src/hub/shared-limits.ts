@@ -16,18 +16,20 @@ const TIMEOUT = 2000
 
 /** @param nodesNow While they can be asked. */
 export function createSharedLimits(nodesNow: () => Engine['nodes'], limits: SeatLimits, perSecond: number): SharedLimits {
+  const isLimited = Math.min(limits.connectionsPerPrincipal, limits.connectionsPerAddress) < Infinity
   const within = createDeadlines(TIMEOUT, () => new SseError('SSE_ENGINE', `The store didn't answer within ${TIMEOUT} ms`))
 
   return {
     claim(seat, { principal, address }) {
+      const nodes = isLimited ? nodesNow() : undefined
+      if (!nodes) return undefined
       const rows = (
         [
           ['connectionsPerPrincipal', 'principal', principal],
           ['connectionsPerAddress', 'address', address],
         ] as const
       ).flatMap(([name, kind, of]) => (of === undefined || limits[name] === Infinity ? [] : [{ name, key: `${kind} ${of}` }]))
-      const nodes = rows.length > 0 ? nodesNow() : undefined
-      if (!nodes) return undefined
+      if (rows.length === 0) return undefined
       const keys = rows.map(({ key }) => key)
       const taken = nodes.take(rows.map(({ name, key }) => ({ key, limit: limits[name] }))).then((full) => {
         // Also when that comes too late for anybody to wait for it.

@@ -115,11 +115,14 @@ export function createTail({ engine, read, ring, follows }: TailParts, { onOpen,
       return
     }
     known = Math.max(known, through)
+    const frames: Frame[] = []
     for (const item of items) {
       known = Math.max(known, item.seq)
-      if (item.seq > settled) held.add(item)
+      // As nearly all do.
+      if (item.seq === settled + 1 && !isLacking(item)) place(item, frames)
+      else if (item.seq > settled) held.add(item)
     }
-    settle()
+    settle(frames)
     if (known === settled) return
     if (held.isFull) {
       held.clear()
@@ -133,16 +136,20 @@ export function createTail({ engine, read, ring, follows }: TailParts, { onOpen,
    * Takes the held items that follow on what is settled, one by one: a missing one holds back all that come after it, and so does one of
    * which somebody here wants more than its place.
    */
-  function settle(): void {
-    const frames: Frame[] = []
+  function settle(frames: Frame[] = []): void {
     for (let item = held.get(settled + 1); item; item = held.get(settled + 1)) {
       if (isLacking(item)) break
-      held.delete(item.seq)
-      settled = item.seq
-      if (isWhole(item) && follows.has(item.topic)) frames.push(add(item))
+      place(item, frames)
     }
     if (settled === known && !missed) release()
     if (frames.length > 0) onFrames(frames)
+  }
+
+  function place(item: Hint, frames: Frame[]): void {
+    // It may have come before, lacking.
+    held.delete(item.seq)
+    settled = item.seq
+    if (isWhole(item) && follows.has(item.topic)) frames.push(add(item))
   }
 
   function isLacking(hint: Hint | undefined): boolean {

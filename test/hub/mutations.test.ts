@@ -21,8 +21,8 @@ const mutations: readonly Mutation[] = [
   {
     name: 'settling over a hole',
     file: 'tail.ts',
-    find: 'held.get(settled + 1)',
-    put: 'held.get(Math.min(...held.keys()))',
+    find: 'if (item.seq === settled + 1 && !isLacking(item))',
+    put: 'if (item.seq > settled && !isLacking(item))',
   },
   {
     name: 'no look at the items themselves for what was dropped',
