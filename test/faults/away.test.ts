@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import { describeWithRedis, removeRedis } from '../helpers/redis.js'
-import { when } from '../helpers/servers.js'
+import { eventually, PATIENCE } from './patience.js'
 import { publish, repeat, type Outcome } from './publisher.js'
 import { createSetting } from './setting.js'
 
@@ -37,19 +37,19 @@ describeWithRedis('while the broker is away', () => {
 
       const unknown = await Promise.all(unanswered.map((at) => say('unanswered', at)))
       expect(unknown.map(({ code }) => code)).toEqual(unanswered.map(() => 'SSE_MAYBE_STORED'))
-      for (const { url } of nodes) await expect.poll(() => health(url), { timeout: 10_000 }).toBe('200 degraded')
+      for (const { url } of nodes) await expect.poll(() => health(url), { timeout: PATIENCE }).toBe('200 degraded')
       const refused = await Promise.all([0, 1].map((at) => say('refused', at)))
       expect(refused.map(({ code }) => code)).toEqual(['SSE_ENGINE', 'SSE_ENGINE'])
       // Busy machines are late.
       for (const { time } of [...unknown, ...refused]) expect(time).toBeLessThan(PUBLISH_TIMEOUT + 3000)
       refused.forEach((outcome, at) => publisher.note(itemOf('refused', at), outcome))
       const quiet = readers.map((reader) => reader.quiet)
-      await when(() => readers.every((reader, at) => reader.quiet >= (quiet[at] as number) + 3))
+      await eventually(() => readers.every((reader, at) => reader.quiet >= (quiet[at] as number) + 3))
       publisher.start()
-      await when(() => publisher.failures.length >= 4)
+      await eventually(() => publisher.failures.length >= 4)
 
       await redis[comeBack]()
-      for (const { url } of nodes) await expect.poll(() => health(url), { timeout: 15_000 }).toBe('200 ok')
+      for (const { url } of nodes) await expect.poll(() => health(url), { timeout: PATIENCE }).toBe('200 ok')
       await publisher.more(10)
       for (const at of unanswered) {
         const item = itemOf('unanswered', at)
@@ -66,14 +66,13 @@ describeWithRedis('while the broker is away', () => {
     await publisher.pause()
     await redis.kill()
     // It has noticed: what is published now waits in the node.
-    await expect.poll(() => health(nodes[0].url), { timeout: 10_000 }).toBe('200 degraded')
+    await expect.poll(() => health(nodes[0].url), { timeout: PATIENCE }).toBe('200 degraded')
     const item = { topic: 'b', data: 'given up' }
     expect(await publish(nodes[0].url, item, 'key')).toMatchObject({ code: 'SSE_MAYBE_STORED' })
     await redis.start()
-    await when(
+    await eventually(
       () => readers.some(({ received }) => received.some((one) => 'data' in one && one.data === item.data)),
       () => 'it is stored',
-      15_000,
     )
     publisher.note(item, await repeat(nodes[1].url, item, 'key'))
     await publisher.more(5)
@@ -86,7 +85,7 @@ describeWithRedis('while the broker is away', () => {
     await redis.kill()
     await nodes[0].kill()
     const starting = nodes[0].start()
-    await when(() => publisher.failures.length > 0)
+    await eventually(() => publisher.failures.length > 0)
     await redis.start()
     await starting
     await publisher.more(5)

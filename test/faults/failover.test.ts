@@ -1,9 +1,9 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { createFaultProxy } from '../helpers/fault-proxy.js'
 import { describeWithRedis, removeRedis, startRedis, type RedisServer } from '../helpers/redis.js'
-import { when } from '../helpers/servers.js'
 import { until } from '../helpers/until.js'
 import { positionOf, type Acknowledged } from './account.js'
+import { eventually } from './patience.js'
 import { caughtUp } from './reader.js'
 import { createSetting, type Setting } from './setting.js'
 
@@ -119,7 +119,7 @@ describeWithRedis('failover', () => {
     }
     publisher.use([second.url])
     await publisher.more(20)
-    await when(() => mover.gaps.length > 0)
+    await eventually(() => mover.gaps.length > 0)
     await first.start()
     await publisher.more(5)
     const { gaps } = await settle({

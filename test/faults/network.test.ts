@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { createFaultProxy, type Proxied } from '../helpers/fault-proxy.js'
 import { describeWithRedis, removeRedis } from '../helpers/redis.js'
-import { when } from '../helpers/servers.js'
+import { eventually } from './patience.js'
 import { publish, repeat } from './publisher.js'
 import { createSetting } from './setting.js'
 
@@ -38,7 +38,7 @@ describeWithRedis('between node and broker', () => {
     const { proxies, publisher, readers, settle } = await createSetting({ node: { publishTimeout: 500 } })
     await publisher.more(10)
     for (const proxy of proxies) proxy.halfOpen()
-    await when(() => publisher.failures.length >= 4)
+    await eventually(() => publisher.failures.length >= 4)
     expect(publisher.failures[0]?.code).toBe('SSE_MAYBE_STORED')
     for (const proxy of proxies) proxy.heal()
     await publisher.more(10)
@@ -98,18 +98,22 @@ describeWithRedis('between node and broker', () => {
     expect(killed).toBeGreaterThan(2)
   })
 
-  test("the broker's answer to a publish is lost: it may be stored, and repeated it is stored once", async () => {
-    const { proxies, nodes, readers, publisher, settle } = await createSetting({ node: { publishTimeout: 500 } })
+  test.each([
+    ['and nothing comes', { publishTimeout: 500, timeout: 500 }],
+    ['and then the connection', { publishTimeout: 20_000, timeout: 20_000 }],
+  ])("the broker's answer to a publish is lost, %s: it may be stored, and repeated it is stored once", async (how, node) => {
+    const { proxies, nodes, readers, publisher, settle } = await createSetting({ node })
     await publisher.more(5)
     await publisher.pause()
     const item = { topic: 'a', data: 'answer lost' }
     proxies[0].swallow({ only: (connection) => !hears(connection) })
-    const lost = await publish(nodes[0].url, item, 'key')
-    expect(lost).toMatchObject({ is: 'unknown', status: 504, code: 'SSE_MAYBE_STORED' })
+    const losing = publish(nodes[0].url, item, 'key')
+    // It is stored, as the readers of the other node can tell.
+    await eventually(() => readers.some(({ received }) => received.some((one) => 'data' in one && one.data === item.data)))
+    if (how !== 'and nothing comes') proxies[0].cut()
+    expect(await losing).toMatchObject({ is: 'unknown', status: 504, code: 'SSE_MAYBE_STORED' })
     proxies[0].cut()
     proxies[0].heal()
-    // It was, as the readers of the other node can tell.
-    await when(() => readers.some(({ received }) => received.some((one) => 'data' in one && one.data === item.data)))
     const again = await repeat(nodes[1].url, item, 'key')
     expect(await repeat(nodes[0].url, item, 'key')).toMatchObject({ id: again.id })
     publisher.note(item, again)
@@ -127,7 +131,7 @@ describeWithRedis('between publisher and node', () => {
     const item = { topic: 'b', data: 'answer lost' }
     front.swallow()
     const losing = publish(front.url, item, 'key')
-    await when(() => front.swallowed > 0)
+    await eventually(() => front.swallowed > 0)
     front.cut()
     expect(await losing).toMatchObject({ is: 'unknown', code: 'NETWORK' })
     const again = await repeat(nodes[1].url, item, 'key')

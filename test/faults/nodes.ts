@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import { when } from '../helpers/servers.js'
+import { eventually } from './patience.js'
 
 const program = fileURLToPath(new URL('node-child.js', import.meta.url))
 
@@ -58,13 +58,12 @@ export async function startNode(options: NodeOptions): Promise<HubNode> {
       kill()
       await exited
     }
-    await when(
+    await eventually(
       () => {
         if (child.exitCode !== null) throw new Error(`The node has ended: ${errors}`)
         return output.includes('Listening')
       },
       () => `a node that listens; it said ${JSON.stringify(output + errors)}`,
-      15_000,
     )
     port = Number(/:(\d+)\n/.exec(output)?.[1])
   }

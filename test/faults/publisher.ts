@@ -1,7 +1,8 @@
 import { onTestFinished } from 'vitest'
-import { sleep, when } from '../helpers/servers.js'
+import { sleep } from '../helpers/servers.js'
 import { until } from '../helpers/until.js'
 import type { Acknowledged, Books } from './account.js'
+import { eventually, PATIENCE } from './patience.js'
 
 interface Item {
   readonly topic: string
@@ -51,7 +52,7 @@ export interface PublisherOptions {
 /** One publish over HTTP. */
 export async function publish(url: string, { topic, data }: Item, key: string): Promise<Outcome> {
   const begun = performance.now()
-  const signal = AbortSignal.timeout(10_000)
+  const signal = AbortSignal.timeout(PATIENCE)
   let response: Response
   let answer: Partial<Outcome>
   try {
@@ -122,10 +123,9 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
     async more(count) {
       const before = new Map(stored)
       publisher.start()
-      const all = when(
+      const all = eventually(
         () => topics.every((topic) => (stored.get(topic) as number) >= (before.get(topic) as number) + count),
         () => `${count} more acknowledged; the last failure was ${JSON.stringify(failures.at(-1))}`,
-        15_000,
       )
       await Promise.race([all, lanes.then(() => all)])
     },

@@ -3,8 +3,8 @@ import { connect } from '../../src/client/connect.js'
 import { parseCursor } from '../../src/hub/cursor.js'
 import type { Gap } from '../../src/protocol/events.js'
 import { createParser } from '../../src/protocol/parse.js'
-import { when } from '../helpers/servers.js'
 import { positionOf, type Acknowledged, type Position, type Received } from './account.js'
+import { eventually } from './patience.js'
 
 export interface ReaderOptions {
   readonly name: string
@@ -146,7 +146,7 @@ export function createReader({ name, topics, urls, path = '/events', idleTimeout
 }
 
 /** Waits until readers have come to the last item of each of their topics, or to a gap that ends there. */
-export async function caughtUp(readers: readonly Reader[], acknowledged: readonly Acknowledged[], within = 15_000): Promise<void> {
+export async function caughtUp(readers: readonly Reader[], acknowledged: readonly Acknowledged[]): Promise<void> {
   const last = new Map<string, Position>()
   for (const { topic, id } of acknowledged) {
     const position = positionOf(id)
@@ -156,7 +156,7 @@ export async function caughtUp(readers: readonly Reader[], acknowledged: readonl
   }
   for (const reader of readers) {
     const due = [...last].filter(([topic]) => reader.topics.includes(topic))
-    await when(
+    await eventually(
       () => {
         reader.check()
         const ends = reader.received.slice(-20).map((one) => positionOf('gap' in one ? one.gap.to : one.id))
@@ -164,7 +164,6 @@ export async function caughtUp(readers: readonly Reader[], acknowledged: readonl
       },
       () =>
         `${reader.name} at ${due.map(([topic, { epoch, seq }]) => `${topic} ${epoch}-${seq}`).join(', ')}; it has ${reader.items} items, the last are ${JSON.stringify(reader.received.slice(-3))}`,
-      within,
     )
   }
 }

@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest'
 import { createFaultProxy, type FaultProxy } from '../helpers/fault-proxy.js'
 import { startRedis, type RedisOptions, type RedisServer } from '../helpers/redis.js'
-import { when } from '../helpers/servers.js'
 import { settleAccount, type Summary, type Terms } from './account.js'
 import { startNode, type HubNode, type NodeOptions } from './nodes.js'
+import { eventually } from './patience.js'
 import { createPublisher, type Publisher, type PublisherOptions } from './publisher.js'
 import { caughtUp, createReader, type Reader, type ReaderOptions } from './reader.js'
 
@@ -59,10 +59,9 @@ export async function createSetting(options: SettingOptions = {}): Promise<Setti
       reader(`${name}:${topics.join('+')}`, { topics, urls: options.move === false ? [own] : [own, other] })
   }
   // From here on everything published is due.
-  await when(
+  await eventually(
     () => readers.every(({ lastAt }) => lastAt > 0),
     () => 'the readers have begun',
-    15_000,
   )
   return {
     redis,
