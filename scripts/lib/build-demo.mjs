@@ -39,8 +39,9 @@ function stale() {
   const outputOf = (path) => join(root, 'dist', relative(join(root, 'src'), path)).replace(/\.ts$/, '.js')
   const config = changedAt(join(root, 'tsconfig.build.json'))
   const since = existsSync(built) ? Date.parse(readFileSync(built, 'utf8')) : 0
-  // The pages hold the parser; of the rest of the package nothing is copied.
-  const inputs = [...findFiles(() => true, demo), ...sources.filter((path) => path.includes('protocol')), join(root, 'package-lock.json')]
+  // The pages hold the client, and what it stands on; of the rest of the package nothing is copied.
+  const bundled = sources.filter((path) => /^(errors\.ts|(protocol|util|client)\b)/.test(relative(join(root, 'src'), path)))
+  const inputs = [...findFiles(() => true, demo), ...bundled, join(root, 'package-lock.json')]
   return {
     package: sources.some((path) => changedAt(outputOf(path)) < Math.max(changedAt(path), config)),
     demo: inputs.some((path) => changedAt(path) > since),
