@@ -31,7 +31,7 @@ export interface SettingOptions {
   readonly move?: boolean
 }
 
-export const TOPICS = ['a', 'b'] as const
+const TOPICS = ['a', 'b'] as const
 
 export async function createSetting(options: SettingOptions = {}): Promise<Setting> {
   const redis = await startRedis(options.redis)

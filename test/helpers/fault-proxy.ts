@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest'
 import type { AtEnd } from './servers.js'
 
 /** `up`: from the client to the server behind the proxy; `down`: back. */
-export type Direction = 'up' | 'down'
+type Direction = 'up' | 'down'
 
 export interface Target {
   readonly port: number
@@ -22,7 +22,7 @@ export interface Proxied {
 }
 
 /** Which connections a fault is for, asked for every piece that comes, so that it also holds for those to come. @default all */
-export type Only = (connection: Proxied) => boolean
+type Only = (connection: Proxied) => boolean
 
 export interface FaultProxy {
   readonly port: number
