@@ -21,6 +21,12 @@ test.each<[string, Received[], Partial<Terms>?, Acknowledged[]?]>([
     { gaps: 1 },
     [...four, item(1, 'a', 'f'), item(2, 'a', 'f')],
   ],
+  [
+    'an epoch that the reader has slept through',
+    [came(four[0]!), gap('e-1', 'g-0', 'epoch'), came(item(1, 'a', 'g'))],
+    { gaps: 1 },
+    [...four, item(1, 'a', 'f'), item(1, 'a', 'g')],
+  ],
   ['other topics', [came(four[0]!)], {}, [four[0]!, item(2, 'b')]],
   ['ids with a scope', four.map(({ id, data }) => ({ id: `${id}~x1`, data }))],
   ['what the broker has lost', [came(four[0]!), came(four[3]!)], { isLost: ({ id }) => id === 'e-2' || id === 'e-3' }],
@@ -34,6 +40,13 @@ test.each<[string, string, Received[], Partial<Terms>?, Acknowledged[]?]>([
   ['the gap names less', 'a e 3 (e-3)', [came(four[0]!), gap('e-1', 'e-2'), came(four[3]!)], { gaps: 1 }],
   ['the gap is of another topic', 'a e 2', [came(four[0]!), gap('e-1', 'e-3', 'expired', ['b']), came(four[3]!)], { gaps: 1 }],
   ['the gap is of another epoch', 'a e 2', [came(four[0]!), gap('f-1', 'f-3'), came(four[3]!)], { gaps: 1 }],
+  [
+    'the gap ends before the epoch',
+    'a f 1',
+    [came(four[0]!), gap('e-1', 'e-4'), came(item(2, 'a', 'f'))],
+    { gaps: 1 },
+    [...four, item(1, 'a', 'f'), item(2, 'a', 'f')],
+  ],
   [
     'it gets what it is told to miss',
     'was told to miss, and has got, a e 2',

@@ -111,9 +111,13 @@ function settleReading({ name, topics, received }: Reading, { acknowledged, stor
   }
 
   const due = acknowledged.filter(({ topic }) => topics.includes(topic))
-  const isTold = (item: Acknowledged): boolean => gaps.some((gap) => names(gap, item))
+  const epochs = [...new Set(acknowledged.map(({ id }) => positionOf(id).epoch))]
+  const isTold = (item: Acknowledged): boolean => gaps.some((gap) => names(gap, item, epochs))
   const silent = due.filter((item) => !ids.has(nameOf(positionOf(item.id))) && !isTold(item) && !terms.isLost?.(item))
-  if (silent.length > 0) fail(`neither got nor was told of ${silent.map(({ id, data }) => `${short(data)} (${id})`).join(', ')}`)
+  if (silent.length > 0) {
+    const items = silent.map(({ id, data }) => `${short(data)} (${id})`).join(', ')
+    fail(`neither got nor was told of ${items}; its gaps are ${JSON.stringify(gaps)}, the epochs ${epochs.join(', ')}`)
+  }
   // With several topics, a gap ends where the last of them begins again.
   const both = topics.length > 1 ? [] : due.filter((item) => ids.has(nameOf(positionOf(item.id))) && isTold(item))
   if (both.length > 0) fail(`was told to miss, and has got, ${both.map(({ data }) => short(data)).join(', ')}`)
@@ -124,13 +128,16 @@ function settleReading({ name, topics, received }: Reading, { acknowledged, stor
   if (other) fail(`was told of a gap for the reason ${other.reason}, not ${terms.reason}`)
 }
 
-/** Whether a gap says that an item is missed. */
-function names({ topics, from, to }: Gap, { topic, id }: Acknowledged): boolean {
+/** Whether a gap says that an item is missed; `epochs` in their order. */
+function names({ topics, from, to }: Gap, { topic, id }: Acknowledged, epochs: readonly string[]): boolean {
   if (!topics.includes(topic)) return false
   const [start, end, { epoch, seq }] = [parseCursor(from), positionOf(to), positionOf(id)]
   const isAfter = epoch !== start?.epoch || seq > start.seq
   const isBefore = epoch !== end.epoch || seq <= end.seq
-  return isAfter && isBefore && (epoch === start?.epoch || epoch === end.epoch)
+  if (epoch === start?.epoch || epoch === end.epoch) return isAfter && isBefore
+  // Of one in between the reader has heard nothing.
+  const [at, last] = [epochs.indexOf(epoch), epochs.indexOf(end.epoch)]
+  return start?.epoch !== end.epoch && epochs.indexOf(start?.epoch ?? '') < at && (last < 0 || at < last)
 }
 
 /** An id is one item, whoever has got it: also what was never acknowledged, or is lost by now. */

@@ -167,6 +167,22 @@ describeWithRedis('a broker', () => {
     },
   )
 
+  test('that has begun a new epoch, but has kept idempotency keys of the old one, stores a repeat anew', async () => {
+    const { redis, nodes, publisher, settle } = await createSetting()
+    await publisher.more(3)
+    await publisher.pause()
+    const item = { topic: 'a', data: 'repeated' }
+    const first = await repeat(nodes[0].url, item, 'key')
+    publisher.note(item, first)
+    expect(await redis.send('DEL', '{hub}:meta')).toBe(1)
+    const [again, third] = [await repeat(nodes[0].url, item, 'key'), await repeat(nodes[1].url, item, 'key')]
+    expect(positionOf(again.id).epoch).not.toBe(positionOf(first.id).epoch)
+    expect(third.id).toBe(again.id)
+    publisher.note(item, again)
+    await publisher.more(3)
+    expect(await settle({ gaps: 1, reason: 'epoch', isLossy: true })).toMatchObject({ gaps: 4 })
+  })
+
   test.skipIf(!canFakeTime)('whose clock is set back by an hour makes no difference', async () => {
     const clock = fakeClock(newFolder())
     const { redis, nodes, publisher, reader, settle } = await createSetting({

@@ -25,6 +25,8 @@ for i = ${APPEND_HEAD + 1}, #ARGV, ${APPEND_EACH} do
   if key ~= '' then
     key = P .. 'i:' .. ARGV[i] .. ' ' .. key
     known = keys[key] or call('GET', key)
+    -- What it stands for is gone with its epoch.
+    known = known and string.match(known, '^(%S+ .*) ' .. epoch .. '$')
   end
   if known then
     local hash, position = string.match(known, '^(%S+) (.*)$')
@@ -33,7 +35,7 @@ for i = ${APPEND_HEAD + 1}, #ARGV, ${APPEND_EACH} do
     seq = seq + 1
     -- Its prev is known when it is stored; who repeats it in this very batch is answered then.
     if key ~= '' then
-      keys[key] = ARGV[i + 7] .. ' ' .. f(seq)
+      keys[key] = ARGV[i + 7] .. ' ' .. f(seq) .. ' ' .. epoch
     end
     answers[n] = f(seq)
     fresh[#fresh + 1] = { i, seq, key }
@@ -86,7 +88,7 @@ for _, item in ipairs(fresh) do
   prevs[f(seq)] = prev
   call('XADD', LOG, 'MAXLEN', '~', '262144', f(seq) .. '-0', 't', topic)
   if key ~= '' then
-    call('SET', key, ARGV[i + 7] .. ' ' .. f(seq) .. ' ' .. f(prev), 'PX', window)
+    call('SET', key, ARGV[i + 7] .. ' ' .. f(seq) .. ' ' .. f(prev) .. ' ' .. epoch, 'PX', window)
   end
   call('PUBLISH', P .. 'c:' .. topic, epoch .. ' ' .. f(seq) .. ' ' .. topic .. ' ' .. h .. '\\n' .. data)
   hint[#hint + 1] = f(seq) .. ' ' .. f(prev) .. ' ' .. topic
