@@ -2,7 +2,8 @@ import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { newFolder, removeFolders } from '../helpers/folders.js'
-import { canFakeTime, describeWithRedis, fakeClock, removeRedis } from '../helpers/redis.js'
+import { describeWithRedis, fakeClock, removeRedis } from '../helpers/redis.js'
+import { testWithClock } from './clock.js'
 import { positionOf } from './account.js'
 import { eventually, PATIENCE } from './patience.js'
 import { repeat } from './publisher.js'
@@ -183,7 +184,7 @@ describeWithRedis('a broker', () => {
     expect(await settle({ gaps: 1, reason: 'epoch', isLossy: true })).toMatchObject({ gaps: 4 })
   })
 
-  test.skipIf(!canFakeTime)('whose clock is set back by an hour makes no difference', async () => {
+  testWithClock('whose clock is set back by an hour makes no difference', async () => {
     const clock = fakeClock(newFolder())
     const { redis, nodes, publisher, reader, settle } = await createSetting({
       redis: { env: clock.env },
@@ -207,8 +208,4 @@ describeWithRedis('a broker', () => {
     publisher.note(once, first)
     expect(await settle({ gaps: 0 })).toMatchObject({ gaps: 0 })
   })
-})
-
-test.runIf(process.env['CI'] === 'true')('libfaketime is there', () => {
-  expect(canFakeTime, 'apt-get install faketime').toBe(true)
 })
