@@ -1,6 +1,6 @@
 import type { Engine } from '../engines/engine.js'
 import { keyOf, pattern, type Pattern, type Selector } from '../protocol/topic.js'
-import { later } from '../util/wait.js'
+import { later, unheld } from '../util/wait.js'
 import type { Interest } from './interest.js'
 
 /** What this node's readers follow, for engines that carry only that to it whole. */
@@ -149,10 +149,4 @@ const everything: Follows = {
   renew() {},
   open() {},
   close() {},
-}
-
-/** The streams' sockets keep a process running, not this. */
-function unheld<T>(timer: T): T {
-  ;(timer as { unref?: () => void }).unref?.()
-  return timer
 }

@@ -1,3 +1,5 @@
+import { unheld } from '../util/wait.js'
+
 /** A reader whose connection takes no more for now. */
 export interface Laggard {
   /** How many bytes of its topics have come since it was live. */
@@ -50,9 +52,7 @@ export function createLaggards({ stallTimeout, budget, maxLag }: LaggardsOptions
       remove(longest)
     }
     if (timer) return
-    timer = setInterval(look, Math.min(Math.max(1, stallTimeout / LOOKS), 1000))
-    // The streams' sockets keep a process running, not this.
-    ;(timer as { unref?: () => void }).unref?.()
+    timer = unheld(setInterval(look, Math.min(Math.max(1, stallTimeout / LOOKS), 1000)))
   }
 
   function remove(reader: Laggard): void {

@@ -2,6 +2,7 @@ import type { Engine } from '../engines/engine.js'
 import { SseError } from '../errors.js'
 import { backoff } from '../util/backoff.js'
 import { createDeadlines } from '../util/deadlines.js'
+import { unheld } from '../util/wait.js'
 
 /** The log as it is read: within a time, and for readers a few at once. */
 export interface Log {
@@ -69,9 +70,7 @@ export function createLog(engine: Engine, onError: (error: unknown) => void): Lo
       clearTimeout(timer)
       if (resting.delete(end)) goOn()
     }
-    const timer = setTimeout(end, time)
-    // The streams' sockets keep a process running, not this.
-    ;(timer as { unref?: () => void }).unref?.()
+    const timer = unheld(setTimeout(end, time))
     resting.add(end)
   }
 

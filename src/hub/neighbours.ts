@@ -3,7 +3,7 @@ import { SseError } from '../errors.js'
 import { backoff } from '../util/backoff.js'
 import { createDeadlines } from '../util/deadlines.js'
 import { randomName } from '../util/text.js'
-import { later } from '../util/wait.js'
+import { later, unheld } from '../util/wait.js'
 import { RETRY } from './log.js'
 import type { Stats } from './stats.js'
 
@@ -129,10 +129,4 @@ function parse(text: string): object {
 function isStats(value: object): value is Stats {
   const { connections, topics, published, delivered, gaps } = value as Record<string, unknown>
   return [connections, topics, published, delivered, gaps].every((count) => typeof count === 'number')
-}
-
-/** The streams' sockets keep a process running, not this. */
-function unheld<T>(timer: T): T {
-  ;(timer as { unref?: () => void }).unref?.()
-  return timer
 }

@@ -1,3 +1,5 @@
+import { unheld } from '../util/wait.js'
+
 /** What must not be silent for too long. */
 export interface Silent {
   /** In milliseconds; it doesn't change. */
@@ -23,11 +25,10 @@ export function createSilences(): Silences {
       let group = bySilence.get(silence)
       if (!group) {
         const readers = new Set<Silent>()
-        const timer = setInterval(() => {
+        const look = (): void => {
           for (const each of readers) each.listen()
-        }, silence / LOOKS)
-        // The streams' sockets keep a process running, not this.
-        ;(timer as { unref?: () => void }).unref?.()
+        }
+        const timer = unheld(setInterval(look, silence / LOOKS))
         bySilence.set(silence, (group = { readers, timer }))
       }
       group.readers.add(reader)

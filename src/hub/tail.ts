@@ -1,6 +1,6 @@
 import type { Engine, Page, StoredItem } from '../engines/engine.js'
 import { backoff } from '../util/backoff.js'
-import { later } from '../util/wait.js'
+import { later, unheld } from '../util/wait.js'
 import type { Follows } from './follows.js'
 import { frameOf, type Frame } from './frame.js'
 import { createHeld, isWhole, type Hint } from './held.js'
@@ -94,11 +94,10 @@ export function createTail({ engine, read, ring, follows }: TailParts, { onOpen,
     follows.open()
     onOpen()
     if (!engine.supports.shared) return
-    looking = setInterval(() => {
+    const look = (): void => {
       if (timer === undefined) catchUp()
-    }, LOOK)
-    // The streams' sockets keep a process running, not this.
-    ;(looking as { unref?: () => void }).unref?.()
+    }
+    looking = unheld(setInterval(look, LOOK))
   }
 
   /** Hints speak of another epoch from now on. */

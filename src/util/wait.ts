@@ -6,6 +6,12 @@ export function later(run: () => void, time: number): ReturnType<typeof setTimeo
   return setTimeout(run, Math.min(time, LONGEST))
 }
 
+/** A timer that keeps no process running: what it serves does, sockets say. Where timers are numbers there is nothing to say. */
+export function unheld<T>(timer: T): T {
+  ;(timer as { unref?: () => void }).unref?.()
+  return timer
+}
+
 /** Resolves after so many milliseconds; rejects with the signal's reason as soon as it aborts. */
 export function sleep(time: number, signal: AbortSignal): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
