@@ -111,6 +111,21 @@ describeStores('customers of a store', { STORE_STEP_MS: '300000' }, (stand) => {
     expect(await here.send('DELETE', '/store/session')).toMatchObject({ status: 204 })
   })
 
+  test('signing out also ends streams that are being opened at that moment', async () => {
+    const buyer = stand().shopper()
+    await buyer.signIn(ADA)
+    const path = `/store/orders/events?order=${await buyer.order('TOY-005')}`
+    for (let round = 0; round < 8; round++) {
+      const shopper = stand().shopper()
+      await shopper.signIn(ADA)
+      const early = Array.from({ length: 4 }, () => untilEnd(shopper.follow(path)))
+      const leaving = shopper.send('DELETE', '/store/session')
+      const late = Array.from({ length: 4 }, () => untilEnd(shopper.follow(path)))
+      expect((await leaving).status).toBe(204)
+      for (const { ended } of [...early, ...late]) expect(await ended).toMatchObject({ response: { status: 401 } })
+    }
+  })
+
   test('signing in as somebody else ends what the browser followed before', async () => {
     const shopper = stand().shopper()
     await shopper.signIn(ADA)
