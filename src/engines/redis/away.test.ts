@@ -124,6 +124,8 @@ describeWithRedis('an engine whose Redis is away', () => {
     await expect.poll(async () => String(await two.send('INFO', 'replication'))).toContain('master_link_status:up')
     await one.send('REPLICAOF', '127.0.0.1', two.port)
     const puts = Promise.all(['2', '3', '4'].map((data) => store.put('a', data)))
+    // Once it has answered: without an answer they might be stored.
+    await expect.poll(() => store.engine.isAway).toBe(true)
     await two.send('REPLICAOF', 'NO', 'ONE')
     proxy.aim(two)
     proxy.reset()
