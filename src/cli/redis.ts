@@ -13,6 +13,11 @@ export function redisPlaceOf(text: string): RedisPlace {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || url.hostname === '' || !/^\/?\d*$/.test(url.pathname))
     throw new UsageError('--engine redis: must be a URL like redis://user:password@host:6379/0')
+  // Whatever was meant by them, it would be another hub.
+  const other = [...url.searchParams.keys()].find((name) => name !== 'hub')
+  if (other !== undefined) throw new UsageError(`--engine redis: ?hub=NAME is all that may follow, not ?${other.slice(0, 80)}=`)
+  if (url.searchParams.getAll('hub').length > 1) throw new UsageError('--engine redis: ?hub= may be said once')
+  if (url.hash !== '') throw new UsageError('--engine redis: a # and what follows it name nothing; in a password it is written %23')
   const hub = url.searchParams.get('hub') ?? undefined
   if (hub !== undefined && !/^[\w.:-]{1,100}$/.test(hub))
     throw new UsageError(

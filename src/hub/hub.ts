@@ -17,7 +17,7 @@ import { itemsOf } from './items.js'
 import { createLaggards } from './laggards.js'
 import { createLog } from './log.js'
 import { createNeighbours } from './neighbours.js'
-import { checkNumber, settingsByTopic, type HubOptions } from './options.js'
+import { checkLimits, checkNumber, settingsByTopic, type HubOptions } from './options.js'
 import { createPages } from './pages.js'
 import { createPublisher, type PublishOptions } from './publish.js'
 import type { Reader, ReaderOptions } from './reader.js'
@@ -86,7 +86,8 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   const { engine = memoryEngine(), onError = console.error, events, whenSlow = 'replay', stallTimeout = 30_000, maxAge = 0 } = options
   // Everybody else is told of what is behind a gap, or reads it.
   const { maxLag = whenSlow === 'disconnect' ? 2 ** 20 : Infinity, publishTimeout, limits = {} } = options
-  for (const [name, value] of Object.entries({ publishTimeout, maxLag, stallTimeout, maxAge, ...limits })) checkNumber(name, value)
+  for (const [name, value] of Object.entries({ publishTimeout, maxLag, stallTimeout, maxAge })) checkNumber(name, value)
+  checkLimits(limits)
   if (!SLOW.includes(whenSlow)) throw new TypeError(mustBe('whenSlow', SLOW.join(', '), whenSlow))
   const settingsOf = settingsByTopic(options.topics)
   const toItem = itemsOf(events)

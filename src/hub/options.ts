@@ -50,17 +50,25 @@ export interface HubOptions<D, I> extends Opt<{
   limits: Limits
   /** There is a proxy in front, and no way around it: the last address in `X-Forwarded-For`, which it has written, is the client's. @default false */
   trustProxy: boolean
+  /**
+   * What a reader gets that was behind: everything, the newest value of each key, or a new connection when it is more than `maxLag`
+   * behind. @default 'replay'
+   */
   whenSlow: 'replay' | 'latest' | 'disconnect'
+  /** How many bytes a reader may be behind; then it gets a gap, or is cut off with `whenSlow: 'disconnect'`. @default Infinity; 1 MiB with 'disconnect' */
   maxLag: number
+  /** A connection that takes nothing for so many milliseconds while there is something for it is destroyed. @default 30_000 */
   stallTimeout: number
   /**
    * How many milliseconds a stream over HTTP may last, shortened by chance by up to a fifth; then it is ended, and its client comes back:
    * to another process, say, where there is one more by now. 0 is off. @default 0
    */
   maxAge: number
-  /** How many milliseconds a publish may take. @default 10_000 */
+  /** How many milliseconds a publish may take; then it fails with SSE_MAYBE_STORED. @default 10_000 */
   publishTimeout: number
+  /** Pages of which other origins may read and publish over `hub.fetch()`. @default none */
   cors: Cors
+  /** `hub.fetch()` answers for these host names only, with any port or the one named: a page can make its own name point here. @default any */
   allowHosts: readonly string[]
   /** Gets what goes wrong in the background: the store can't be read, say. @default console.error */
   onError: (error: unknown) => void
@@ -116,6 +124,27 @@ function checkSettings(topic: string, settings: TopicSettings<unknown, unknown>)
   if (conflate !== undefined && typeof conflate.key !== 'function')
     throw new TypeError(mustBe(`${name}.conflate.key`, 'a function', conflate.key))
   checkNumber(`${name}.conflate.interval`, conflate?.interval)
+}
+
+// All of them, as `Limits` has them.
+const LIMITS: Readonly<Record<keyof Limits, true>> = {
+  topicsPerConnection: true,
+  itemBytes: true,
+  connections: true,
+  connectionsPerPrincipal: true,
+  connectionsPerAddress: true,
+  publishesPerSecond: true,
+}
+
+export function checkLimits(limits: Limits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    // One that is misspelt would be none.
+    if (!Object.hasOwn(LIMITS, name)) {
+      const known = Object.keys(LIMITS).map((one) => `\`${one}\``)
+      throw new TypeError(`\`limits\` has ${known.join(', ')}, no \`${name}\``)
+    }
+    checkNumber(name, value)
+  }
 }
 
 export function checkNumber(name: string, value: unknown): void {

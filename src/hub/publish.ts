@@ -16,9 +16,12 @@ import type { Tail } from './tail.js'
 export interface PublishOptions extends Opt<{
   /** The event type of data that is no item. */
   event: string
-  /** The same key again, with the same data, publishes nothing and gives the first one's id. Scoped by topic. */
+  /**
+   * The same key again within ten minutes, with the same data, publishes nothing and gives the first one's id. Scoped by topic; 1 to 255
+   * printable ASCII characters.
+   */
   idempotencyKey: string
-  /** Engines that can: written with the caller's own transaction, then `id` is null. */
+  /** Engines that can (`supports.transactions`): written with the caller's own transaction, then `id` is null. Others throw a TypeError. */
   transaction: unknown
 }> {}
 
@@ -95,6 +98,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (idempotencyKey !== undefined && !(typeof idempotencyKey === 'string' && KEY.test(idempotencyKey))) {
       throw new SseError('SSE_INVALID_FIELD', mustBe('idempotencyKey', '1 to 255 printable ASCII characters', idempotencyKey))
     }
+    // Stored beside it, the item would be there although the transaction was rolled back.
+    if (transaction !== undefined && !engine.supports.transactions)
+      throw new TypeError("`transaction`: this hub's engine can't write within a transaction of the caller's; leave it out")
     if (closed) throw new SseError('SSE_CLOSED', 'The hub is closed')
     const position = await put(topic, fields, idempotencyKey, transaction)
     counts.published++

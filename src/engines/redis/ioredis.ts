@@ -2,6 +2,7 @@ import { NotSentError, type Connect } from './connection.js'
 
 interface Client {
   readonly status: string
+  readonly options?: { readonly db?: number | undefined } | undefined
   readonly stream?: { readonly writable: boolean; destroy(): void } | undefined
   duplicate(overrides: object): Client
   on(event: 'error' | 'close' | 'end', listener: (error?: unknown) => void): unknown
@@ -42,6 +43,8 @@ export function ioRedis(client: Client): Connect {
     own.on('pmessage', (_, channel, message) => onMessage(channel, message))
     try {
       await own.connect()
+      // It has asked already, but goes on in database 0 when that is refused.
+      if (own.options?.db) await own.call('SELECT', `${own.options.db}`)
     } catch (error) {
       own.disconnect()
       // "Connection is closed." doesn't say why it is.
