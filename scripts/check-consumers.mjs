@@ -81,7 +81,7 @@ async function install(folder, unpacked) {
     .digest('hex')
   const stamp = join(folder, 'node_modules', '.installed-from')
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
-    await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, timeout: 300_000 })
+    await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, timeout: 900_000 })
     writeFileSync(stamp, lock)
   }
   const target = join(folder, 'node_modules', 'server-sent')
@@ -107,7 +107,7 @@ async function compile(project, compiler) {
 }
 
 async function runScript(script) {
-  await run(process.execPath, [script], { cwd: join(script, '..'), timeout: 30_000 })
+  await run(process.execPath, [script], { cwd: join(script, '..'), timeout: 300_000 })
   seen.required++
 }
 
@@ -115,18 +115,18 @@ async function runScript(script) {
 async function startAndRead(built) {
   const program = start(built)
   try {
-    const url = await program.printed(/^http:\S+/m, 15_000)
+    const url = await program.printed(/^http:\S+/m, 120_000)
     for (const reader of ['first', 'second']) {
       const stream = await (built.endsWith('http2.js') ? openHttp2 : openHttp)(url)
       try {
         if (stream.status !== 200) throw new Error(`the ${reader} reader got status ${stream.status}`)
         if (!/^text\/event-stream\b/.test(stream.type)) throw new Error(`the ${reader} reader got content type ${stream.type}`)
-        await within(5_000, `three items for the ${reader} reader`, readTicks(stream.chunks, 3))
+        await within(60_000, `three items for the ${reader} reader`, readTicks(stream.chunks, 3))
         if (program.output().includes('left')) throw new Error(`the source was stopped while the ${reader} reader was there`)
       } finally {
         stream.leave()
       }
-      await program.printed(/^left$/m, 2_000, `the source was not told within 2 s that the ${reader} reader left`)
+      await program.printed(/^left$/m, 30_000, `the source was not told within 30 s that the ${reader} reader left`)
       program.forget()
     }
     seen.programs++
@@ -148,7 +148,7 @@ async function readTicks(chunks, count) {
 
 async function openHttp(url) {
   const leaving = new AbortController()
-  const response = await fetch(url, { signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(10_000)]) })
+  const response = await fetch(url, { signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(120_000)]) })
   return {
     status: response.status,
     type: response.headers.get('content-type') ?? '',

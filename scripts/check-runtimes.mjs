@@ -11,8 +11,8 @@ import { finish } from './lib/report.mjs'
 
 const project = join(root, 'consumers', 'runtimes')
 const runtimes = {
-  bun: (program, ...args) => run(binary('@oven', 'bun'), [program, ...args], { timeout: 240_000 }),
-  deno: (program, ...args) => run(binary('@deno', 'deno'), ['run', '--allow-net', program, ...args], { timeout: 240_000 }),
+  bun: (program, ...args) => run(binary('@oven', 'bun'), [program, ...args], { timeout: 900_000 }),
+  deno: (program, ...args) => run(binary('@deno', 'deno'), ['run', '--allow-net', program, ...args], { timeout: 900_000 }),
 }
 
 const problems = []
@@ -57,7 +57,7 @@ async function install() {
     .digest('hex')
   const stamp = join(project, 'node_modules', '.installed-from')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
-  await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: project, timeout: 300_000 })
+  await npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: project, timeout: 900_000 })
   writeFileSync(stamp, lock)
 }
 

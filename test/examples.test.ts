@@ -28,7 +28,7 @@ test.each(examples)('%s starts, and its stream can be read twice at once', async
   server = example.server ?? serve(example.default!.fetch)
   if (!server.listening) await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${paths[name] ?? ''}`
-  const readers = await Promise.all([collect(fetch(url), 2), collect(fetch(url), 2)])
+  const readers = await Promise.all([collect(fetch(url), 2, { within: 30_000 }), collect(fetch(url), 2, { within: 30_000 })])
   expect(readers.map((items) => items.map(({ data }) => data))).toEqual([
     ['{"tick":1}', '{"tick":2}'],
     ['{"tick":1}', '{"tick":2}'],

@@ -5,7 +5,7 @@ import { gunzipSync, createGzip } from 'node:zlib'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createHub } from '../src/hub/index.js'
 import { sendSse } from '../src/node.js'
-import { collect } from '../src/testing/index.js'
+import { collect } from './helpers/collect.js'
 import { raw, serve, serve2, session2, sleep, when } from './helpers/servers.js'
 import { tls } from './helpers/tls.js'
 

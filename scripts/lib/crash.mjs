@@ -12,7 +12,7 @@ const TOPICS = ['crash/a', 'crash/b', 'crash/c']
 // Milliseconds between two publishes to a topic.
 const PACE = 1
 // How long readers may take to have everything, once the server is there again.
-const CATCH_UP = 30_000
+const CATCH_UP = 120_000
 
 /**
  * Kills a server of the package at random moments, again and again, while it is published to and read from, and tells what got lost.
@@ -247,7 +247,7 @@ async function startServer(folder, port, flags = []) {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
   const exited = once(child, 'exit')
-  const end = performance.now() + 20_000
+  const end = performance.now() + 120_000
   while (!output.includes('Listening')) {
     if (child.exitCode !== null || performance.now() > end) {
       kill()

@@ -7,7 +7,7 @@ import { root } from './files.mjs'
  * Runs a program to its end and returns its standard output. Throws with everything it printed when it fails or takes longer
  * than `timeout` milliseconds. `show: true` lets it print by itself instead.
  */
-export function run(command, args, { cwd = root, timeout = 120_000, show = false, shell = false } = {}) {
+export function run(command, args, { cwd = root, timeout = 600_000, show = false, shell = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,

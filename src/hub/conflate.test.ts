@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { collect } from '../testing/collect.js'
+import { collect } from '../../test/helpers/collect.js'
 import { sleep } from '../util/wait.js'
 import { createHub, type Hub } from './hub.js'
 import type { SseItem } from '../protocol/item.js'

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { memoryEngine } from '../engines/memory.js'
 import { SseItem } from '../protocol/item.js'
 import { sse } from '../respond/response.js'
-import { collect } from '../testing/collect.js'
+import { collect } from '../../test/helpers/collect.js'
 import { sleep } from '../util/wait.js'
 import { createHub } from './hub.js'
 

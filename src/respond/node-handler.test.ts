@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { raw, serve, serve2, session2, sleep, when } from '../../test/helpers/servers.js'
 import { createHub } from '../hub/hub.js'
 import { pattern } from '../protocol/topic.js'
-import { collect } from '../testing/collect.js'
+import { collect } from '../../test/helpers/collect.js'
 import { nodeHandler } from './node-handler.js'
 
 type Fetch = (request: Request) => Response | Promise<Response>

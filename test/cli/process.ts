@@ -59,7 +59,7 @@ export function start(args: readonly string[], { command = process.execPath, cwd
           return is
         },
         () => `${String(text)} in ${said()}`,
-        15_000,
+        60_000,
       ),
     type: (text) => void child.stdin.end(text),
     signal: (name) => void child.kill(name),

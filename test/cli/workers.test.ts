@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { collect } from 'server-sent/testing'
+import { collect } from '../helpers/collect.js'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { newFolder, removeFolders } from '../helpers/folders.js'
 import { when } from '../helpers/servers.js'
@@ -53,9 +53,9 @@ test('a worker that is killed is replaced, and nothing is lost', async () => {
   await new Promise((resolve) => setTimeout(resolve, 1200))
   const [victim] = childrenOf(pid)
   process.kill(victim as number, 'SIGKILL')
-  await when(() => childrenOf(pid).length === 2 && !childrenOf(pid).includes(victim as number), undefined, 10_000)
+  await when(() => childrenOf(pid).length === 2 && !childrenOf(pid).includes(victim as number))
   const items = collect(fetch(`${url}/events?topic=a&from=earliest`), 2)
-  await expect.poll(() => put('2').catch(() => 0), { timeout: 10_000 }).toBe(201)
+  await expect.poll(() => put('2').catch(() => 0)).toBe(201)
   expect((await items).map(({ data }) => data)).toEqual(['1', '2'])
   signal('SIGINT')
   expect(await ended).toBe(0)

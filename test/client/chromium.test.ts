@@ -28,7 +28,7 @@ describeInChromium('the client in Chromium', () => {
     server = await startMisbehaving(() => code)
     browser = await launchChromium()
     shared = await open(await browser.newContext())
-  }, 60_000)
+  }, 300_000)
   afterAll(async () => {
     await browser?.close()
     await server?.close()

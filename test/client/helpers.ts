@@ -111,7 +111,7 @@ export async function until<T>(
   what: string,
   check: () => T | undefined | Promise<T | undefined>,
   had: () => string = () => '',
-  within = 8000,
+  within = 30_000,
 ): Promise<T> {
   const end = performance.now() + within
   for (;;) {

@@ -32,6 +32,6 @@ describe('a numbered source, cut off at random 300 times and more', () => {
       }
       expect(rounds).toBeGreaterThanOrEqual(300)
     },
-    60_000,
+    600_000,
   )
 })

@@ -1,5 +1,5 @@
 /** Waits until a check gives something true, and returns it. Throws with the last thing it gave, or threw, after `within` milliseconds. */
-export async function until<T>(what: string, check: () => T | Promise<T>, within = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, check: () => T | Promise<T>, within = 30_000): Promise<NonNullable<T>> {
   const end = performance.now() + within
   let last: unknown
   for (;;) {

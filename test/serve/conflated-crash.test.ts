@@ -61,4 +61,4 @@ test('conflated publishes and kill -9: what was acknowledged, or a newer value, 
       expect(values.length).toBeLessThan((acknowledged[key] as number) / 4)
     }
   }
-}, 30_000)
+})

@@ -1,6 +1,6 @@
 import { SignJWT, type JWTPayload } from 'jose'
 import { connect } from 'server-sent/client'
-import { collect } from 'server-sent/testing'
+import { collect } from '../helpers/collect.js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { runToEnd, start, startServer, startServerWith } from '../cli/process.js'
 import { when } from '../helpers/servers.js'

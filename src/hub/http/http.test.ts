@@ -4,7 +4,7 @@ import { memoryEngine } from '../../engines/memory.js'
 import { SseError } from '../../errors.js'
 import { defineEvents, unchecked, type StandardSchema } from '../../protocol/events.js'
 import { pattern } from '../../protocol/topic.js'
-import { collect } from '../../testing/collect.js'
+import { collect } from '../../../test/helpers/collect.js'
 import { createHub } from '../hub.js'
 import type { Grant, HubOptions } from '../options.js'
 

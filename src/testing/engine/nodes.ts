@@ -3,6 +3,14 @@ import { check, same, until, wait, type Bench } from './bench.js'
 
 type Nodes = NonNullable<Engine['nodes']>
 
+/** How many of 40 passed, with 5 in a second, and how many may have: as many seconds as it took had a part in it, and one that had begun. */
+async function passAtOnce(all: readonly Nodes[]): Promise<{ count: number; most: number }> {
+  const begun = performance.now()
+  const passing = await Promise.all(Array.from({ length: 40 }, (_, at) => (all[at % all.length] as Nodes).pass('ann', 5)))
+  const seconds = Math.ceil((performance.now() - begun) / 1000)
+  return { count: passing.filter((passes) => passes).length, most: 5 * (seconds + 1) }
+}
+
 /** Of engines by which the processes of a hub know of each other; the others have nothing to show. */
 export const nodesRules = [
   {
@@ -26,12 +34,10 @@ export const nodesRules = [
     name: 'nodes: so many pass in a second, each key by itself',
     async run({ engine: { nodes } }: Bench) {
       if (!nodes) return
-      const passing = await Promise.all(Array.from({ length: 40 }, () => nodes.pass('ann', 5)))
-      const count = passing.filter((passes) => passes).length
-      // Two seconds may have had a part in it.
-      check(count >= 5 && count <= 10, `5 may pass in a second: ${count} of 40 at once passed`)
+      const { count, most } = await passAtOnce([nodes])
+      check(count >= 5 && count <= most, `5 may pass in a second: ${count} of 40 at once passed`)
       check(await nodes.pass('bob', 5), 'another key must pass')
-      await until(() => nodes.pass('ann', 5), 'it must pass again a second later', 3000)
+      await until(() => nodes.pass('ann', 5), 'it must pass again a second later')
     },
   },
 ]
@@ -63,9 +69,8 @@ export const sharedNodesRules = [
       const all = [engine.nodes, (await reopen()).nodes as Nodes]
       const answers = await Promise.all(Array.from({ length: 30 }, (_, at) => (all[at % 2] as Nodes).take([{ key: 'ann', limit: 5 }])))
       same(answers.filter((answer) => answer === -1).length, 5, 'how many of 30 at once, at both, were taken, with a limit of 5')
-      const passing = await Promise.all(Array.from({ length: 40 }, (_, at) => (all[at % 2] as Nodes).pass('ann', 5)))
-      const count = passing.filter((passes) => passes).length
-      check(count >= 5 && count <= 10, `5 may pass in a second: ${count} of 40 at once, at both, passed`)
+      const { count, most } = await passAtOnce(all)
+      check(count >= 5 && count <= most, `5 may pass in a second: ${count} of 40 at once, at both, passed`)
     },
   },
   {
