@@ -83,6 +83,7 @@ async function openHub({ engine, history, corsOrigins, allowHosts, jwt, limits, 
       limits,
       trustProxy,
       maxAge,
+      onError: complain,
     })
     await hub.ready
     return hub
@@ -96,6 +97,12 @@ async function openHub({ engine, history, corsOrigins, allowHosts, jwt, limits, 
 
 function warn(message: string): void {
   process.stderr.write(`server-sent serve: ${oneLine(message)}\n`)
+}
+
+/** What the store couldn't do is said in a line: while it is away each publish says it. A failure of our own comes with its stack. */
+function complain(error: unknown): void {
+  if (error instanceof SseError) warn(`${error.code}: ${error.message}`)
+  else console.error(error)
 }
 
 /** Engines are loaded on use: what they need is not installed for those who don't. */
