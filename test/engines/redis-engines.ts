@@ -29,12 +29,17 @@ export interface OpenedEngine {
   read(selectors: Selector | readonly Selector[], after?: number): Promise<Page>
 }
 
-/** An open engine on a server; closed when the test is over. */
+/** An open engine on a server; closed when the test is over. It waits for a server that is away as long as any test does. */
 export async function openEngine(
   port: number,
-  { client = 'ioredis', name = newHub(), ...options }: Omit<Partial<RedisOptions>, 'client'> & { readonly client?: ClientName } = {},
+  {
+    client = 'ioredis',
+    name = newHub(),
+    timeout = 60_000,
+    ...options
+  }: Omit<Partial<RedisOptions>, 'client'> & { readonly client?: ClientName } = {},
 ): Promise<OpenedEngine> {
-  const engine = redisEngine({ client: clientOf(port, client), name, ...options })
+  const engine = redisEngine({ client: clientOf(port, client), name, timeout, ...options })
   onTestFinished(() => engine.close())
   const { epoch, head } = await engine.open()
   return {

@@ -30,10 +30,10 @@ describeWithRedis('the nodes of a hub in Redis', () => {
       const heard: string[][] = [[], []]
       nodes.forEach((node, at) => node.hear((message) => void heard[at]?.push(message)))
       await Promise.all(Array.from({ length: 300 }, (_, at) => (nodes[at % 2] as Nodes).tell(`${at} é\n`)))
-      await expect.poll(() => heard[0]?.length).toBeGreaterThanOrEqual(300)
-      await expect.poll(() => heard[1]?.length).toBe(heard[0]?.length)
+      await expect.poll(() => heard.map(({ length }) => length)).toEqual([301, 301])
       expect(heard[0]).toEqual(heard[1])
-      expect(new Set(heard[0]?.slice(-300)).size).toBe(300)
+      expect(heard[0]?.[0]).toBe('before anybody hears, but after it was opened')
+      expect(new Set(heard[0]).size).toBe(301)
     })
 
     test('one that was cut off hears the rest when it is back, and nothing twice', async () => {
@@ -48,7 +48,7 @@ describeWithRedis('the nodes of a hub in Redis', () => {
       await expect(nodes[1].tell('lost')).rejects.toMatchObject({ code: 'SSE_ENGINE' })
       await nodes[0].tell('3')
       proxy.heal()
-      await expect.poll(() => heard, { timeout: 10_000 }).toEqual(['1', '2', '3'])
+      await expect.poll(() => heard).toEqual(['1', '2', '3'])
     })
 
     test('count together, all or none, and give back', async () => {
@@ -60,7 +60,8 @@ describeWithRedis('the nodes of a hub in Redis', () => {
       expect(await nodes[1].take([limit('all', 3), limit('bob', 2)])).toBe(-1)
       expect(await nodes[0].take([limit('bob', 2), limit('all', 3)])).toBe(1)
       nodes[0].give(['all', 'ann'])
-      expect(await nodes[1].take(counts)).toBe(-1)
+      // Nobody waits for that: the other node's question may be there first, and takes nothing then.
+      await expect.poll(() => nodes[1].take(counts)).toBe(-1)
       expect(await nodes[1].take(counts)).toBe(0)
     })
 
@@ -79,7 +80,7 @@ describeWithRedis('the nodes of a hub in Redis', () => {
       await expect.poll(() => nodes[1].take([limit('all', 3)]).catch(({ code }: { code: string }) => code)).toBe('SSE_ENGINE')
       nodes[1].give(['all'])
       proxy.heal()
-      await expect.poll(() => nodes[0].take([limit('all', 3)]), { timeout: 10_000 }).toBe(-1)
+      await expect.poll(() => nodes[0].take([limit('all', 3)])).toBe(-1)
       expect(await nodes[0].take([limit('all', 3)])).toBe(0)
     })
 
@@ -94,7 +95,7 @@ describeWithRedis('the nodes of a hub in Redis', () => {
         expect(ttl).toBeLessThanOrEqual(15_000)
         await server.send('DEL', `{${name}}:n:${node}`)
       }
-      await expect.poll(async () => (await server.send('KEYS', `{${name}}:n:*`)) as string[], { timeout: 10_000 }).toHaveLength(2)
+      await expect.poll(async () => (await server.send('KEYS', `{${name}}:n:*`)) as string[]).toHaveLength(2)
       expect(await nodes[0].take([limit('all', 2)])).toBe(0)
       await engines[1]?.close()
       expect(await nodes[0].take([limit('all', 2)])).toBe(-1)
@@ -111,10 +112,13 @@ describeWithRedis('the nodes of a hub in Redis', () => {
 
     test('pass so many in a second, all together', async () => {
       const { nodes } = await pair(client)
+      const second = async (): Promise<number> => Number(((await server.send('TIME')) as string[])[0])
+      const begun = await second()
       const passed = await Promise.all(Array.from({ length: 300 }, (_, at) => (nodes[at % 2] as Nodes).pass('ann', 10)))
       const count = passed.filter(Boolean).length
-      // More than one second if one ends meanwhile.
-      expect([10, 20, 30]).toContain(count)
+      expect(count).toBeGreaterThanOrEqual(10)
+      // One second, by the store's clock; more if one ends meanwhile.
+      expect(count).toBeLessThanOrEqual(10 * ((await second()) - begun + 1))
       expect(await nodes[0].pass('bob', 1)).toBe(true)
     })
 
@@ -126,9 +130,9 @@ describeWithRedis('the nodes of a hub in Redis', () => {
       await nodes[1].note('two again')
       expect(await nodes[0].notes()).toEqual(['two again'])
       expect(await nodes[1].notes()).toEqual(['one'])
-      // It stays while the node does.
+      // It stays while the node does: one that isn't said again is gone by then, for ever.
       await new Promise((resolve) => setTimeout(resolve, 7000))
-      expect(await nodes[0].notes()).toEqual(['two again'])
+      await expect.poll(() => nodes[0].notes()).toEqual(['two again'])
       for (const key of (await server.send('KEYS', `{${name}}:note:*`)) as string[]) {
         expect(Number(await server.send('PTTL', key))).toBeLessThanOrEqual(5500)
       }
