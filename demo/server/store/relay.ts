@@ -60,8 +60,16 @@ export function startRelay(database: Database, hub: Publishing, identity: string
   async function leading(): Promise<Session | undefined> {
     if (!session?.isOpen) {
       leads = false
-      session = await database.session(() => loop.wake())
-      await session.query('LISTEN store_outbox')
+      session = undefined
+      const opened = await database.session(() => loop.wake())
+      // One that doesn't listen is none: it would hear of nothing, and be asked each second only.
+      try {
+        await opened.query('LISTEN store_outbox')
+      } catch (error) {
+        await opened.release()
+        throw error
+      }
+      session = opened
     }
     if (leads) return session
     const [row] = await session.query<{ leads: boolean }>(

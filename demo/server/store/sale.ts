@@ -70,17 +70,20 @@ export interface SaleClock extends Loop {
   watch(by: 1 | -1): void
 }
 
+// Sales that another demo on the same database has announced, and a clock that was set.
+const POLL = 2_000
+
 /** Begins and ends sales when it is time, by the times in the database; and tells how many watch, once a second. */
 export function startSaleClock(database: Database, onRunning: () => void): SaleClock {
   let watchers = 0
   let written = 0
   let writtenAt = 0
   const loop = startLoop('sale', async () => {
-    let rest = 60_000
+    let rest = POLL
     const { row } = await newest(database)
     const due = dueOf(row)
     if (due !== undefined) {
-      rest = due - Date.now()
+      rest = Math.min(POLL, due - Date.now())
       if (rest <= 0) {
         await advance(database)
         return 0

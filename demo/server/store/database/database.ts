@@ -30,3 +30,9 @@ export function isWorthRepeating(error: unknown): boolean {
   const { code } = error as { code?: unknown }
   return code === '40001' || code === '40P01'
 }
+
+/** The server has no disk, no memory or no file left, or the system refuses them (classes 53 and 58): nothing has happened. */
+export function isShortage(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && /^5[38]\w{3}$/.test(code)
+}

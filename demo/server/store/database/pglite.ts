@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { DatabaseUnavailable, type Database, type Queryable } from './database.js'
+import { DatabaseUnavailable, isShortage, type Database, type Queryable } from './database.js'
 import { lockFolder } from './folder-lock.js'
 
 export type Question =
@@ -70,6 +70,7 @@ export async function openPglite(folder: string): Promise<Database> {
     const { resolve, reject } = asked.get(answer.id) as Asked
     asked.delete(answer.id)
     if ('rows' in answer) resolve(answer.rows as never[])
+    else if (isShortage(answer)) reject(refused(folder, answer.message))
     else reject(Object.assign(new Error(answer.message), { code: answer.code }))
   }
 
@@ -138,6 +139,12 @@ export async function openPglite(folder: string): Promise<Database> {
       unlock()
     },
   }
+}
+
+function refused(folder: string, words: string): Error {
+  return new DatabaseUnavailable(
+    `The store's database in ${folder} can't do that: ${words}. What was asked has not happened`,
+  )
 }
 
 function damaged(folder: string, cause: Error): Error {

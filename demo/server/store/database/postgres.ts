@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type * as pg from 'pg'
 import {
   DatabaseUnavailable,
+  isShortage,
   isWorthRepeating,
   type Database,
   type Queryable,
@@ -10,8 +11,21 @@ import {
 
 const CONNECTIONS = 20
 const TRIES = 6
+
+// All in milliseconds. For a free connection: who comes with hundreds of others waits longer than a server takes that isn't there.
+const TURN = 30_000
+const CONNECT = 5_000
+// A statement is ended by the server; an answer is waited for a little longer, because none ever comes when the server is gone without a word.
+const STATEMENT = 15_000
+const ANSWER = STATEMENT + 5_000
+// So long a server keeps the locks of who is gone without a word: of a transaction, and of a session, which asks each second.
+const IDLE_TRANSACTION = 10_000
+const IDLE_SESSION = 15_000
+
 // Errors of Node's sockets, of a server that is starting or stopping (57P..), and of connections (08...).
 const UNREACHABLE = /^(E[A-Z_]+|57P0\d|08\w{3}|53300)$/
+// A statement that took too long, a transaction that waited too long, a server that only reads.
+const REFUSING = /^(57014|25P03|25006)$/
 
 /** A PostgreSQL server, over a pool of connections. */
 export async function openPostgres(url: string): Promise<Database> {
@@ -19,10 +33,30 @@ export async function openPostgres(url: string): Promise<Database> {
   if (!/^postgres(ql)?:\/\//i.test(url))
     throw explained(new Error('it must begin with postgres:// or postgresql://'))
   const { Client, Pool } = await import('pg')
-  const options = { connectionString: url, connectionTimeoutMillis: 5_000, keepAlive: true }
+  const options = {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT,
+    query_timeout: ANSWER,
+    keepAlive: true,
+  }
+  // The pool's own time is that for a turn; each client has one of its own to connect.
+  class PoolClient extends Client {
+    constructor() {
+      super({
+        ...options,
+        statement_timeout: STATEMENT,
+        idle_in_transaction_session_timeout: IDLE_TRANSACTION,
+      })
+    }
+  }
   let pool: pg.Pool
   try {
-    pool = new Pool({ ...options, max: CONNECTIONS, statement_timeout: 30_000 })
+    pool = new Pool({
+      ...options,
+      Client: PoolClient,
+      connectionTimeoutMillis: TURN,
+      max: CONNECTIONS,
+    })
   } catch (error) {
     throw explained(error)
   }
@@ -73,7 +107,9 @@ async function once<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Prom
     await query('COMMIT')
     return result
   } catch (error) {
-    await query('ROLLBACK').catch(() => (broken = true))
+    // Then the server rolls back by itself, and asking for it would be another wait.
+    broken = error instanceof DatabaseUnavailable
+    if (!broken) await query('ROLLBACK').catch(() => (broken = true))
     throw error
   } finally {
     client.off('error', ignore)
@@ -89,17 +125,36 @@ async function openSession(
   const closed = (): void => void (isOpen = false)
   client.on('error', closed).on('end', closed)
   client.on('notification', ({ channel }) => onNotify(channel))
+  const release = (): Promise<void> => {
+    isOpen = false
+    return client.end().catch(() => {})
+  }
+  const ask = asking(client)
+  const query: Queryable['query'] = async (sql, values) => {
+    try {
+      return await ask(sql, values)
+    } catch (error) {
+      // Without an answer nothing is known of it any more.
+      if (error instanceof DatabaseUnavailable) void release()
+      throw error
+    }
+  }
   try {
     await client.connect()
   } catch (error) {
     throw explained(error)
   }
+  // PostgreSQL has it since version 14: what older ones don't know isn't asked of them.
+  await query(
+    `SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'idle_session_timeout'`,
+    [String(IDLE_SESSION)],
+  )
   return {
-    query: asking(client),
+    query,
     get isOpen() {
       return isOpen
     },
-    release: () => client.end().catch(() => {}),
+    release,
   }
 }
 
@@ -108,7 +163,8 @@ function asking(client: pg.Pool | pg.Client | pg.PoolClient): Queryable['query']
     try {
       return (await client.query(sql, [...values])).rows as Row[]
     } catch (error) {
-      throw isUnreachable(error) ? explained(error) : error
+      if (isUnreachable(error)) throw explained(error)
+      throw isRefusing(error) ? refused(error) : error
     }
   }
 }
@@ -117,7 +173,20 @@ function isUnreachable(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message: string }
   return typeof code === 'string'
     ? UNREACHABLE.test(code)
-    : /connection|timeout e|not queryable/i.test(message)
+    : /connection|timeout|not queryable/i.test(message)
+}
+
+function isRefusing(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return isShortage(error) || (typeof code === 'string' && REFUSING.test(code))
+}
+
+function refused(error: unknown): Error {
+  const { message } = error as Error
+  return new DatabaseUnavailable(
+    `The PostgreSQL of DATABASE_URL can't do that just now: ${message}. What was asked has not happened`,
+    { cause: error },
+  )
 }
 
 /** Without the URL: it has a password. */
