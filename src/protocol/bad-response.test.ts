@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { bytes } from '../../test/protocol/record.js'
 import { SseError } from '../errors.js'
 import { parseEventStream } from './index.js'
@@ -47,9 +46,13 @@ test('a long body is read and cut at 1024 characters, and cancelled', async () =
 test('a body that never ends is waited for about a second, and cancelled', async () => {
   const cancelled = vi.fn<() => void>()
   const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes('<title>')), cancel: cancelled })
-  const began = Date.now()
-  const error = await refused(new Response(body, { headers: { 'content-type': 'text/html' } }))
-  expect(Date.now() - began).toBeLessThan(2500)
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  let error: SseError | undefined
+  void refused(new Response(body, { headers: { 'content-type': 'text/html' } })).then((thrown) => (error = thrown))
+  await vi.advanceTimersByTimeAsync(500)
+  expect(error).toBeUndefined()
+  await vi.advanceTimersByTimeAsync(1000)
   expect(error).toMatchObject({ code: 'SSE_BAD_RESPONSE', response: { status: 200, body: '<title>' } })
   expect(cancelled).toHaveBeenCalledOnce()
 })
@@ -81,13 +84,15 @@ test('a body that another reads is shown as empty', async () => {
 test('leaving while its first bytes are awaited ends both at once, and cancels the body within about a second', async () => {
   const cancelled = vi.fn<() => void>()
   const response = new Response(new ReadableStream<Uint8Array>({ cancel: cancelled }), { status: 500 })
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const items = parseEventStream(response)[Symbol.asyncIterator]()
   const pending = items.next()
-  await sleep(5)
-  const began = Date.now()
+  await vi.advanceTimersByTimeAsync(5)
+  // Without a moment of that second.
   await Promise.all([items.return?.(), pending])
-  expect(Date.now() - began).toBeLessThan(800)
-  await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce(), 2500)
+  await vi.advanceTimersByTimeAsync(1500)
+  expect(cancelled).toHaveBeenCalledOnce()
 })
 
 async function refused(response: Response): Promise<SseError> {

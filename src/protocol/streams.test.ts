@@ -61,7 +61,7 @@ describe('SseDecoderStream', () => {
       expect(item.data).toBe('a')
       break
     }
-    await vi.waitFor(() => expect(cancel).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(cancel).toHaveBeenCalledOnce(), 30_000)
   })
 
   test('refuses options of the wrong type', () => {
