@@ -66,6 +66,7 @@ describe('collect()', () => {
     await collect(sse(['a']), 1)
     await collect(sse(['a']), 2).catch(() => {})
     await when(() => timers().length === 0)
+    expect(timers()).toEqual([])
   })
 
   test.each<[string, () => AsyncIterable<unknown> | Response, string]>([
