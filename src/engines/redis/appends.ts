@@ -1,7 +1,7 @@
 import { SseError } from '../../errors.js'
 import { checkField, mustBe } from '../../protocol/fields.js'
 import { checkTopic } from '../../protocol/topic.js'
-import { nextTask } from '../../util/wait.js'
+import { later, nextTask } from '../../util/wait.js'
 import type { AppendOptions, Appended, StoredItem } from '../engine.js'
 import { APPEND } from './append-script.js'
 import { NotSentError, type Connection } from './connection.js'
@@ -151,7 +151,7 @@ export function createAppends({ key, timeout, connection, reason, head, renew, o
       settle()
     }
     const next = returned[0] ?? queue[0]
-    if (next) timer = setTimeout(watch, Math.max(1, next.until - now))
+    if (next) timer = later(watch, Math.max(1, next.until - now))
   }
 
   function settle(): void {
@@ -166,7 +166,7 @@ export function createAppends({ key, timeout, connection, reason, head, renew, o
       return new Promise((resolve, reject) => {
         queue.push({ ...draftOf(topic, fields, options), until: performance.now() + timeout, resolve, reject })
         if (connection()) plan()
-        else timer ??= setTimeout(watch, timeout)
+        else timer ??= later(watch, timeout)
       })
     },
     up: flush,

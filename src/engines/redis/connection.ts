@@ -26,5 +26,5 @@ interface ConnectionEvents {
   onClose(reason: unknown): void
 }
 
-/** Opens a connection to where the client leads. Rejects when that can't be reached. */
-export type Connect = (events: ConnectionEvents) => Promise<Connection>
+/** Opens a connection to where the client leads. Rejects when that can't be reached, or as soon as the signal aborts: nothing of it is left then. */
+export type Connect = (events: ConnectionEvents, signal: AbortSignal) => Promise<Connection>

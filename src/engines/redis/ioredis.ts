@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../util/wait.js'
 import { NotSentError, type Connect } from './connection.js'
 
 interface Client {
@@ -19,11 +20,13 @@ interface Client {
 
 /** Connections by ioredis. */
 export function ioRedis(client: Client): Connect {
-  return async ({ onMessage, onClose }) => {
+  return async ({ onMessage, onClose }, signal) => {
     const own = client.duplicate({
       lazyConnect: true,
       connectTimeout: 5000,
       retryStrategy: null,
+      // It would look for one for ever, also when nobody waits for it any more.
+      sentinelRetryStrategy: null,
       reconnectOnError: null,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -41,12 +44,17 @@ export function ioRedis(client: Client): Connect {
     own.on('close', () => onClose(reason ?? new Error('The connection was closed')))
     own.on('message', onMessage)
     own.on('pmessage', (_, channel, message) => onMessage(channel, message))
-    try {
-      await own.connect()
-      // It has asked already, but goes on in database 0 when that is refused.
-      if (own.options?.db) await own.call('SELECT', `${own.options.db}`)
-    } catch (error) {
+    const destroy = (): void => {
       own.disconnect()
+      // By itself it would wait for the other side's goodbye.
+      own.stream?.destroy()
+    }
+    try {
+      await unlessAborted(own.connect(), signal)
+      // It has asked already, but goes on in database 0 when that is refused.
+      if (own.options?.db) await unlessAborted(own.call('SELECT', `${own.options.db}`), signal)
+    } catch (error) {
+      destroy()
       // "Connection is closed." doesn't say why it is.
       throw reason ?? error
     }
@@ -55,11 +63,7 @@ export function ioRedis(client: Client): Connect {
         own.status === 'ready' && own.stream?.writable !== false ? own.call(command, ...args) : Promise.reject(new NotSentError()),
       subscribe: (kind, names) => (kind === 'channel' ? own.subscribe(...names) : own.psubscribe(...names)),
       unsubscribe: (kind, names) => (kind === 'channel' ? own.unsubscribe(...names) : own.punsubscribe(...names)),
-      destroy() {
-        own.disconnect()
-        // By itself it would wait for the other side's goodbye.
-        own.stream?.destroy()
-      },
+      destroy,
     }
   }
 }

@@ -6,6 +6,8 @@ const RETRY = { min: 50, max: 2000 }
 // was pulled out nothing else would tell for many minutes.
 const BEAT = 1000
 const SILENT = 3000
+// How long a new one may take, from the first packet to the end of the handshake.
+const CONNECTING = 6000
 
 export interface LinkOptions {
   readonly connect: Connect
@@ -23,6 +25,8 @@ export interface Link {
   readonly connection: Connection | undefined
   /** Why there is none. */
   readonly reason: unknown
+  /** There will be none any more. */
+  readonly isClosed: boolean
   /** Resolves when there is a connection, or the next attempt to make one has failed. */
   tried(): Promise<void>
   /** It is of no use any more: a new one is made. */
@@ -36,6 +40,7 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
   let current: Connection | undefined
   let reason: unknown
   let closed = false
+  let attempt: AbortController | undefined
   let failures = 0
   let heard = 0
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -51,14 +56,17 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
       // Not of one that was given up: there was another reason for that.
       else if (current === made) down(why)
     }
+    const begun = (attempt = new AbortController())
+    const late = setTimeout(() => begun.abort(new Error(`No connection was made within ${CONNECTING} ms`)), CONNECTING)
     try {
-      const raw = await connect({
-        onMessage(channel, message) {
+      const events = {
+        onMessage(channel: string, message: string): void {
           heard = performance.now()
           onMessage?.(channel, message)
         },
         onClose,
-      })
+      }
+      const raw = await connect(events, begun.signal).finally(() => clearTimeout(late))
       made = heeded(raw)
       current = made
       if (lost || closed) throw closedFor(reason)
@@ -155,6 +163,9 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
     get reason() {
       return reason
     },
+    get isClosed() {
+      return closed
+    },
     tried: () => (connection || closed ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     renew(why) {
       if (current) giveUp(current, why)
@@ -163,6 +174,7 @@ export function createLink({ connect, setUp, onUp, onDown, onMessage }: LinkOpti
       closed = true
       clearTimeout(timer)
       clearInterval(beat)
+      attempt?.abort(new Error('The connection was closed'))
       const made = current
       current = connection = undefined
       made?.destroy()

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../util/wait.js'
 import { NotSentError, type Connect } from './connection.js'
 
 type Listen = (message: string, channel: string) => void
@@ -6,7 +7,7 @@ interface Client {
   readonly isReady: boolean
   readonly options?: { readonly socket?: object } | undefined
   duplicate(overrides: object): Client
-  on(event: 'error' | 'end', listener: (error?: unknown) => void): unknown
+  on(event: 'error' | 'end' | 'connect', listener: (error?: unknown) => void): unknown
   connect(): Promise<unknown>
   sendCommand(args: readonly string[]): Promise<unknown>
   subscribe(channels: readonly string[], listener: Listen): Promise<unknown>
@@ -18,7 +19,7 @@ interface Client {
 
 /** Connections by node-redis. */
 export function nodeRedis(client: Client): Connect {
-  return async ({ onMessage, onClose }) => {
+  return async ({ onMessage, onClose }, signal) => {
     const own = client.duplicate({
       socket: { ...client.options?.socket, reconnectStrategy: false, connectTimeout: 5000, socketTimeout: undefined },
       disableOfflineQueue: true,
@@ -32,19 +33,31 @@ export function nodeRedis(client: Client): Connect {
     })
     own.on('error', onClose)
     own.on('end', () => onClose(new Error('The connection was closed')))
-    await own.connect()
+    const destroy = (): void => {
+      try {
+        own.destroy()
+      } catch {
+        // It says so when it is closed already.
+      }
+    }
+    // While its socket isn't open it can't be destroyed, and would be there later.
+    let isThere = false
+    own.on('connect', () => {
+      isThere = true
+      if (signal.aborted) destroy()
+    })
+    try {
+      await unlessAborted(own.connect(), signal)
+    } catch (error) {
+      if (isThere) destroy()
+      throw error
+    }
     const listen: Listen = (message, channel) => onMessage(channel, message)
     return {
       send: (args) => (own.isReady ? own.sendCommand(args) : Promise.reject(new NotSentError())),
       subscribe: (kind, names) => (kind === 'channel' ? own.subscribe(names, listen) : own.pSubscribe(names, listen)),
       unsubscribe: (kind, names) => (kind === 'channel' ? own.unsubscribe(names) : own.pUnsubscribe(names)),
-      destroy() {
-        try {
-          own.destroy()
-        } catch {
-          // It says so when it is closed already.
-        }
-      },
+      destroy,
     }
   }
 }

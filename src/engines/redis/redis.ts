@@ -3,6 +3,7 @@ import { show } from '../../protocol/fields.js'
 import type { Opt } from '../../protocol/item.js'
 import { isPattern, selects, type Selector } from '../../protocol/topic.js'
 import { randomName } from '../../util/text.js'
+import { later } from '../../util/wait.js'
 import type { Engine, Page, ReadOptions } from '../engine.js'
 import { APPENDING, createAppends } from './appends.js'
 import { connectorOf, type RedisClient } from './client.js'
@@ -35,9 +36,11 @@ export interface RedisOptions extends Opt<{
 
 const READING = scriptOf(READ)
 const SCRIPTS = [APPENDING, READING, ...NODE_SCRIPTS]
-// How long the first connection may take, over several attempts.
+// How long the first connection may take, over several attempts, and how long what was said may take to be done when it is closed.
 const OPENING = 3000
+const CLOSING = 5000
 const LONGEST = 1e15
+const OPEN = "Can't open the hub in Redis"
 
 /**
  * Keeps everything in Redis 7 (or Valkey), for any number of processes on any number of machines. Node-redis and ioredis are optional
@@ -178,7 +181,7 @@ export function redisEngine(options: RedisOptions): Engine {
         else if (codeOf(error) !== '' || connection() === open) throw failed(what, error)
       }
       const left = end - performance.now()
-      if (!commands || left <= 0) throw away(what, reason())
+      if (!commands || commands.isClosed || left <= 0) throw away(what, reason())
       await within(commands.tried(), left)
     }
   }
@@ -223,29 +226,41 @@ export function redisEngine(options: RedisOptions): Engine {
   }
 
   async function open(): Promise<{ readonly epoch: string; readonly head: number }> {
-    if (closing) throw closedError(name)
-    commands ??= start()
     const end = performance.now() + OPENING
-    while (!commands.connection) {
-      await within(commands.tried(), end - performance.now())
-      const why = commands.reason
-      const isHopeless = why instanceof SseError || (codeOf(why) !== '' && !isPassing(why))
-      if (!commands.connection && (isHopeless || performance.now() >= end)) {
-        commands.close()
-        throw why instanceof SseError ? why : failed("Can't open the hub in Redis", why ?? new Error(`no answer within ${OPENING} ms`))
+    try {
+      if (!closing) await connected((commands ??= start()), end)
+      // Before the first watch begins: an item that no topic keeps is told once, to those who listen by then.
+      if (!closing) await heardBy((hints ??= listen()), end)
+      const { epoch: now, head } = await readPage([], 0, { limit: 0, bytes: 0 })
+      await ask(OPEN, nodes.open)
+      isOpen = true
+      return { epoch: now, head }
+    } catch (error) {
+      if (!isOpen) {
+        hints?.close()
+        commands?.close()
       }
+      throw closing ? closedError(name) : failed(OPEN, error)
     }
-    // Before the first watch begins: an item that no topic keeps is told once, to those who listen by then.
-    hints ??= listen()
-    await within(hints.tried(), end - performance.now())
-    const { epoch: now, head } = await readPage([], 0, { limit: 0, bytes: 0 })
-    await ask("Can't open the hub in Redis", nodes.open)
-    isOpen = true
-    return { epoch: now, head }
+  }
+
+  async function connected(link: Link, end: number): Promise<void> {
+    while (!link.connection) {
+      await within(link.tried(), end - performance.now())
+      const why = link.reason
+      const isOver = link.isClosed || isHopeless(why) || performance.now() >= end
+      if (!link.connection && isOver) throw failed(OPEN, why ?? new Error(`no answer within ${OPENING} ms`))
+    }
+  }
+
+  /** Hints may come later, unless their connection is refused for good. */
+  async function heardBy(link: Link, end: number): Promise<void> {
+    await within(link.tried(), end - performance.now())
+    if (!link.connection && isHopeless(link.reason)) throw failed(OPEN, link.reason)
   }
 
   async function end(): Promise<void> {
-    if (connection()) await within(appends.idle(), timeout)
+    if (connection()) await within(appends.idle(), Math.min(timeout, CLOSING))
     appends.stop(closedError(name))
     await nodes.leave()
     news.stop()
@@ -275,6 +290,11 @@ export function redisEngine(options: RedisOptions): Engine {
   }
 }
 
+/** Whether Redis has said no, to what will not be otherwise a little later. */
+function isHopeless(reason: unknown): boolean {
+  return reason instanceof SseError || (codeOf(reason) !== '' && !isPassing(reason))
+}
+
 function closedError(name: string): SseError {
   return new SseError('SSE_CLOSED', `The Redis engine of ${JSON.stringify(name)} is closed`)
 }
@@ -282,7 +302,7 @@ function closedError(name: string): SseError {
 /** Waits for it, but not longer than so many milliseconds. */
 async function within(work: Promise<void>, time: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  await Promise.race([work, new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.max(0, time))))])
+  await Promise.race([work, new Promise<void>((resolve) => (timer = later(resolve, Math.max(0, time))))])
   clearTimeout(timer)
 }
 
