@@ -3,7 +3,8 @@ import { scriptOf } from './scripts.js'
 
 // `{name}:nodes` (set) has the nodes' names; each has `{name}:n:<node>` (hash: what it has taken, by key, and '' so that it isn't empty) and
 // `{name}:note:<node>`. Both expire unless the node says that it lives; what another node finds expired counts no more.
-const PREFIX = String.raw`#!lua
+// All of it is small, and some of it protects: it is done while memory is full (allow-oom).
+const PREFIX = String.raw`#!lua flags=allow-oom
 local call = redis.call
 local P = string.sub(KEYS[1], 1, -5)
 local NODES = P .. 'nodes'
@@ -110,7 +111,7 @@ return 1
  * ARGV: as of all that look at the store, then the message. `{name}:control` (stream) has the newest thousand of 10 minutes, numbered one
  * after the other: by time they would stand still when the clock is set back.
  */
-export const TELL = scriptOf(String.raw`#!lua
+export const TELL = scriptOf(String.raw`#!lua flags=allow-oom
 ${COMMON}
 enter(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 local control = P .. 'control'
@@ -126,7 +127,7 @@ return n
 `)
 
 /** ARGV: the number of the last message that was heard; nothing for none. Answers the number of the last one, and those after it. */
-export const HEAR = scriptOf(String.raw`#!lua
+export const HEAR = scriptOf(String.raw`#!lua flags=allow-oom
 ${COMMON}
 local last = call('HGET', META, 'control') or '0'
 if ARGV[1] == '' then

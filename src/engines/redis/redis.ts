@@ -16,7 +16,7 @@ import { createNodes } from './nodes.js'
 import { READ } from './read-script.js'
 import { decodePage } from './records.js'
 import { codeOf, loadScripts, runSurely, scriptOf } from './scripts.js'
-import { checkServer } from './server.js'
+import { checkRights, checkServer } from './server.js'
 import { createSubscriptions } from './subscriptions.js'
 import { away, failed, isPassing } from './words.js'
 
@@ -111,6 +111,7 @@ export function redisEngine(options: RedisOptions): Engine {
       connect,
       async setUp(open) {
         const run = await checkServer(open)
+        await checkRights(open, key, SCRIPTS)
         await loadScripts(open, SCRIPTS)
         // The other connection may still be with a server that is no longer the one.
         if (heardFrom !== undefined && heardFrom !== run) hints?.renew(new Error('The hub is on another server'))

@@ -1,5 +1,6 @@
 import { SseError } from '../../errors.js'
 import type { Connection } from './connection.js'
+import type { Script } from './scripts.js'
 
 const OLDEST = 7
 
@@ -15,6 +16,36 @@ export async function checkServer(connection: Connection): Promise<string> {
   if (info['role'] !== 'master') throw new Error('READONLY This is a replica: the hub needs the master')
   warnOf(info)
   return info['run_id'] ?? ''
+}
+
+// Answers which of these commands the user may not give, for this hub's keys and channels.
+const REFUSED = `#!lua flags=no-writes,allow-oom
+local P = string.sub(KEYS[1], 1, -5)
+local refused = {}
+for _, command in ipairs(ARGV) do
+  local at = P .. (command == 'PUBLISH' and 'c:a' or 't:a')
+  if not redis.acl_check_cmd(command, at, at, at) then
+    refused[#refused + 1] = string.lower(command)
+  end
+end
+return refused
+`
+
+/**
+ * Whether the user may give all commands that these scripts do. Redis asks at each of them, not before: a script that is stopped half-way
+ * would leave an item that nobody reads.
+ *
+ * @throws {SseError} that names those that are refused.
+ */
+export async function checkRights(connection: Connection, key: string, scripts: readonly Script[]): Promise<void> {
+  const commands = new Set(scripts.flatMap(({ text }) => Array.from(text.matchAll(/\bcall\('([A-Z]+)'/g), ([, command = '']) => command)))
+  const refused = (await connection.send(['EVAL', REFUSED, '1', key, ...[...commands].sort()])) as readonly string[]
+  if (refused.length === 0) return
+  const hub = key.slice(0, -'meta'.length)
+  throw new SseError(
+    'SSE_ENGINE',
+    `Redis doesn't let the client's user do what the hub needs (${refused.join(', ')}): give it \`~${hub}* &* +@read +@write +@pubsub +@scripting +info +time +ping\` (ACL)`,
+  )
 }
 
 let warned = false
