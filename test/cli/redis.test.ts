@@ -1,6 +1,6 @@
 import { connect } from 'server-sent/client'
-import { collect } from 'server-sent/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { collect } from '../helpers/collect.js'
 import { describeWithRedis, removeRedis, startRedis, type RedisServer } from '../helpers/redis.js'
 import { runToEnd, startServer } from './process.js'
 

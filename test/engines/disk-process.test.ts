@@ -16,7 +16,7 @@ async function run(code: string, folder = root): Promise<{ stdout: string; stder
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code], {
       cwd: folder,
-      timeout: 20_000,
+      timeout: 60_000,
     })
     return { stdout, stderr, code: 0 }
   } catch (error) {

@@ -40,8 +40,8 @@ describeWithRedis('while the broker is away', () => {
       for (const { url } of nodes) await expect.poll(() => health(url), { timeout: PATIENCE }).toBe('200 degraded')
       const refused = await Promise.all([0, 1].map((at) => say('refused', at)))
       expect(refused.map(({ code }) => code)).toEqual(['SSE_ENGINE', 'SSE_ENGINE'])
-      // Busy machines are late.
-      for (const { time } of [...unknown, ...refused]) expect(time).toBeLessThan(PUBLISH_TIMEOUT + 3000)
+      // Busy machines are late; without a time of its own a publish would wait for the broker, which isn't back yet.
+      for (const { time } of [...unknown, ...refused]) expect(time).toBeLessThan(20 * PUBLISH_TIMEOUT)
       refused.forEach((outcome, at) => publisher.note(itemOf('refused', at), outcome))
       const quiet = readers.map((reader) => reader.quiet)
       await eventually(() => readers.every((reader, at) => reader.quiet >= (quiet[at] as number) + 3))
@@ -61,7 +61,7 @@ describeWithRedis('while the broker is away', () => {
   )
 
   test('what the hub gives up before its engine does may be stored, and is, when the broker is back', async () => {
-    const { redis, nodes, publisher, readers, settle } = await createSetting({ node: { publishTimeout: 200, timeout: 15_000 } })
+    const { redis, nodes, publisher, readers, settle } = await createSetting({ node: { publishTimeout: 200, timeout: PATIENCE } })
     await publisher.more(5)
     await publisher.pause()
     await redis.kill()

@@ -3,7 +3,7 @@ import { createFaultProxy } from '../helpers/fault-proxy.js'
 import { describeWithRedis, removeRedis, startRedis, type RedisServer } from '../helpers/redis.js'
 import { until } from '../helpers/until.js'
 import { positionOf, type Acknowledged } from './account.js'
-import { eventually } from './patience.js'
+import { eventually, PATIENCE } from './patience.js'
 import { caughtUp } from './reader.js'
 import { createSetting, type Setting } from './setting.js'
 
@@ -22,10 +22,14 @@ async function addReplica({ redis }: Setting): Promise<{ replica: RedisServer; i
   return {
     replica,
     async inStep() {
-      await until('the replica is in step', async () => {
-        const [own, masters] = [await replication(replica), await replication(redis)]
-        return own['master_link_status'] === 'up' && own['slave_repl_offset'] === masters['master_repl_offset']
-      })
+      await until(
+        'the replica is in step',
+        async () => {
+          const [own, masters] = [await replication(replica), await replication(redis)]
+          return own['master_link_status'] === 'up' && own['slave_repl_offset'] === masters['master_repl_offset']
+        },
+        PATIENCE,
+      )
     },
     cutOff: () => cable.halfOpen(),
   }

@@ -24,6 +24,8 @@ const server = createServer((req, res) => {
     res.destroy()
   })
 })
+// A connection that is ended just as a request comes on it would be a fault that no test has asked for.
+server.keepAliveTimeout = 0
 server.listen(port, '127.0.0.1', () => console.log(`Listening on http://127.0.0.1:${server.address().port}`))
 // With the test's process, whatever ended that.
 process.stdin.resume().on('end', () => process.exit())

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { freePort } from '../helpers/ports.js'
 import { eventually } from './patience.js'
 
 const program = fileURLToPath(new URL('node-child.js', import.meta.url))
@@ -38,7 +39,7 @@ export interface HubNode {
 /** Starts one and waits until it listens; gone with the test. */
 export async function startNode(options: NodeOptions): Promise<HubNode> {
   const { env, driver = 'redis', publishTimeout = 2000, timeout = 1000, keepAlive = 200, history = {} } = options
-  let port = 0
+  const port = await freePort()
   let errors = ''
   let end = async (): Promise<void> => {}
   let isRunning = false
@@ -65,7 +66,6 @@ export async function startNode(options: NodeOptions): Promise<HubNode> {
       },
       () => `a node that listens; it said ${JSON.stringify(output + errors)}`,
     )
-    port = Number(/:(\d+)\n/.exec(output)?.[1])
   }
 
   onTestFinished(() => end())

@@ -71,10 +71,14 @@ export async function publish(url: string, { topic, data }: Item, key: string): 
 
 /** Repeats one that may be stored until it is. */
 export async function repeat(url: string, item: Item, key: string): Promise<Outcome> {
-  return until<Outcome | undefined>(`${item.data} is acknowledged`, async () => {
-    const outcome = await publish(url, item, key)
-    return outcome.is === 'stored' ? outcome : undefined
-  })
+  return until<Outcome | undefined>(
+    `${item.data} is acknowledged`,
+    async () => {
+      const outcome = await publish(url, item, key)
+      return outcome.is === 'stored' ? outcome : undefined
+    },
+    PATIENCE,
+  )
 }
 
 /** One lane per topic: the next item when the last is acknowledged, or refused; one that may be stored is repeated with the same key. */
@@ -126,6 +130,7 @@ export function createPublisher({ topics, urls: first, pace = 2, size = 0 }: Pub
       const all = eventually(
         () => topics.every((topic) => (stored.get(topic) as number) >= (before.get(topic) as number) + count),
         () => `${count} more acknowledged; the last failure was ${JSON.stringify(failures.at(-1))}`,
+        PATIENCE + count * 200,
       )
       await Promise.race([all, lanes.then(() => all)])
     },

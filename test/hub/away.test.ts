@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Engine } from '../../src/engines/engine.js'
 import { memoryEngine } from '../../src/engines/memory.js'
 import { SseError } from '../../src/errors.js'
@@ -185,9 +185,9 @@ test('while the store was never there, streams are taken and wait, publishes say
   open()
   await hub.ready
   expect(await health(hub)).toEqual([200, 'ok'])
-  await vi.waitFor(() => expect(stream.blocks).toHaveLength(1))
+  await expect.poll(() => stream.blocks).toHaveLength(1)
   await hub.publish('a', '1')
-  await vi.waitFor(() => expect(stream.blocks.at(-1)?.data).toBe('1'))
+  await expect.poll(() => stream.blocks.at(-1)?.data).toBe('1')
   stream.leave()
 })
 

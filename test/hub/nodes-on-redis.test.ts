@@ -1,10 +1,10 @@
-import { collect } from 'server-sent/testing'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { SseItem } from '../../src/index.js'
 import { createHub, type Hub, type HubOptions } from '../../src/hub/index.js'
 import { redisEngine } from '../../src/engines/redis/index.js'
 import { nodeHandler } from '../../src/node.js'
 import { clientOf, newHub } from '../engines/redis-engines.js'
+import { collect } from '../helpers/collect.js'
 import { describeWithRedis, removeRedis, startRedis, type RedisServer } from '../helpers/redis.js'
 import { serve, when } from '../helpers/servers.js'
 
@@ -57,14 +57,16 @@ describeWithRedis('two nodes on one Redis', () => {
 
   test('share the limit of publishes per second', async () => {
     const pair = await nodes({ limits: { publishesPerSecond: 10 } })
+    const second = async (): Promise<number> => Number(((await redis.send('TIME')) as string[])[0])
+    const begun = await second()
     const answers = await Promise.all(
       Array.from({ length: 60 }, async (_, at) => (await fetch(`${pair[at % 2]?.url}/topics/a`, { method: 'POST', body: 'x' })).status),
     )
     const stored = answers.filter((status) => status === 201).length
-    expect(new Set(answers)).toEqual(new Set([201, 429]))
-    // The sixty may have come in two seconds, or in three on a machine that is very busy: never as many as two nodes for themselves let in.
-    expect(stored).toBeLessThanOrEqual(30)
+    expect(stored + answers.filter((status) => status === 429).length).toBe(60)
     expect(stored).toBeGreaterThanOrEqual(10)
+    // They may have come in two seconds of the store's clock, or in more on a machine that is very busy.
+    expect(stored).toBeLessThanOrEqual(10 * ((await second()) - begun + 1))
   })
 
   test('revoke a principal on both', async () => {
@@ -72,10 +74,8 @@ describeWithRedis('two nodes on one Redis', () => {
     const [ann, ben] = [await open(b), await open(b, 'ben')]
     a.hub.revoke('ann')
     await ann.over
-    const items = collect(fetch(`${b.url}/events?topic=a&me=ben`), 1)
-    await when(() => b.hub.stats().connections >= 2)
     await a.hub.publish('a', 'after')
-    expect(await items).toMatchObject([{ data: 'after' }])
+    expect(await collect(fetch(`${b.url}/events?topic=a&me=ben&from=earliest`), 1)).toMatchObject([{ data: 'after' }])
     expect(ben.status).toBe(200)
   })
 
