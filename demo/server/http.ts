@@ -53,10 +53,15 @@ export async function jsonOf(req: IncomingMessage, wanted: string): Promise<unkn
   }
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of req) {
-    chunks.push(chunk as Buffer)
-    if ((size += (chunk as Buffer).length) > 4096)
-      throw new HttpError(413, 'TOO_LARGE', 'The body may have 4096 bytes')
+  try {
+    for await (const chunk of req) {
+      chunks.push(chunk as Buffer)
+      if ((size += (chunk as Buffer).length) > 4096)
+        throw new HttpError(413, 'TOO_LARGE', 'The body may have 4096 bytes')
+    }
+  } catch (error) {
+    // Its client has left in the middle of it: no fault of ours, and nobody reads the answer.
+    throw error instanceof HttpError ? error : new HttpError(400, 'CUT_OFF', 'The body was cut off')
   }
   try {
     return JSON.parse(Buffer.concat(chunks).toString())

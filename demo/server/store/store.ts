@@ -44,7 +44,8 @@ export async function openStore(settings: Settings): Promise<Store> {
     const [identity] = await database.query<{ id: string }>('SELECT id FROM store.identity')
     const { id } = identity as { id: string }
     // Of this database: in another one, the same ids are other orders.
-    const engine = diskEngine({ path: join(dataFolder, `hub-${id}`) })
+    const path = join(dataFolder, `hub-${id}`)
+    const engine = diskEngine({ path })
     const hub = createHub({
       engine,
       events,
@@ -55,6 +56,13 @@ export async function openStore(settings: Settings): Promise<Store> {
       },
     })
     opened.push(() => hub.close())
+    // Without it orders would be taken that nobody is told of.
+    await hub.ready.catch((cause: unknown) => {
+      throw new DatabaseUnavailable(
+        `The store's history in ${path} can't be opened: ${(cause as Error).message}. DATA_DIR names another folder`,
+        { cause },
+      )
+    })
     const relay = startRelay(database, hub, id)
     opened.push(relay.stop)
     const tracking = startTracking(database, step)
