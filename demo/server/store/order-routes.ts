@@ -3,7 +3,7 @@ import { sendSse } from 'server-sent/node'
 import { HttpError, answer } from '../http.js'
 import { orderOf, ordersOf } from './orders.js'
 import { ordersTopic } from './outbox.js'
-import { queryOf, shown } from './request.js'
+import { parameterOf, queryOf, shown } from './request.js'
 import type { StoreHandler } from './handler.js'
 import type { Session } from './sessions.js'
 import { principalOf, type Store } from './store.js'
@@ -29,7 +29,7 @@ export const followOrders: StoreHandler = async (store, req, res) => {
   const { hub, sessions, database } = store
   const session = await customerOf(store, req)
   const { id, customer, expiresAt } = session
-  const order = queryOf(req).get('order')
+  const order = parameterOf(queryOf(req), 'order')
   // Of somebody else: 403.
   const only = order === null ? undefined : await orderOf(database, customer.id, idOf(order))
   // Signed out while that was read: nothing would end this stream.

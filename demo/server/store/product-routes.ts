@@ -3,7 +3,7 @@ import { pattern, type Pattern } from 'server-sent/hub'
 import { sendSse } from 'server-sent/node'
 import { HttpError, answer } from '../http.js'
 import { SALE_TOPIC, stockTopic } from './outbox.js'
-import { checkSameSite, fieldsOf, queryOf, shown, text, whole } from './request.js'
+import { checkSameSite, fieldsOf, parameterOf, queryOf, shown, text, whole } from './request.js'
 import type { StoreHandler } from './handler.js'
 import { SALE_SKU } from './sale-terms.js'
 import { checkCsrf } from './session-routes.js'
@@ -16,8 +16,8 @@ const KEY = /^[\w-]{8,64}$/
 
 export const listProducts: StoreHandler = async ({ database, hub }, req, res) => {
   const query = queryOf(req)
-  const category = query.get('category') ?? ''
-  const words = query.get('q') ?? ''
+  const category = parameterOf(query, 'category') ?? ''
+  const words = parameterOf(query, 'q') ?? ''
   if (words.length > 100 || words.includes('\0'))
     throw new HttpError(400, 'INVALID_SEARCH', '`q` may have 100 characters, and no NUL')
   if (category !== '') await checkCategory(database, slugOf(category))
@@ -55,8 +55,11 @@ export const buy: StoreHandler = async ({ buy, sessions }, req, res) => {
 // snippet: store-stream
 export const followStock: StoreHandler = async (store, req, res) => {
   const query = queryOf(req)
+  const sale = parameterOf(query, 'sale')
+  if (sale !== null && sale !== '1')
+    throw new HttpError(400, 'INVALID_SALE', `\`sale\` must be 1, or left out: ${shown(sale)}`)
   const topics = await stockTopics(store, query)
-  if (query.get('sale') === '1') {
+  if (sale === '1') {
     const { category } = await productBySku(store.database, SALE_SKU)
     topics.push(SALE_TOPIC, stockTopic(category, SALE_SKU))
     watchSale(store, res)
@@ -69,7 +72,7 @@ async function stockTopics(
   { database }: Store,
   query: URLSearchParams,
 ): Promise<(string | Pattern)[]> {
-  const category = query.get('category')
+  const category = parameterOf(query, 'category')
   const skus = skusOf(query)
   if (category !== null && skus.length > 0)
     throw new HttpError(400, 'BOTH_GIVEN', 'Give `sku` or `category`, not both')

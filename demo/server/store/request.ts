@@ -7,6 +7,14 @@ export function queryOf(req: IncomingMessage): URLSearchParams {
   return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1))
 }
 
+/** What a parameter says that may be given once; null without it. Nothing is picked out of several. @throws {HttpError} 400 */
+export function parameterOf(query: URLSearchParams, name: string): string | null {
+  const values = query.getAll(name)
+  if (values.length > 1)
+    throw new HttpError(400, 'GIVEN_TWICE', `\`${name}\` may be given once: ${shown(values)}`)
+  return values[0] ?? null
+}
+
 /** A request that changes something must come from one of our own pages, or from no browser at all. @throws {HttpError} 403 */
 export function checkSameSite({ headers }: IncomingMessage): void {
   const site = headers['sec-fetch-site']
