@@ -19,6 +19,7 @@ const steps = [
   ['knip', 10 * MINUTE],
   ['check:consumers', 45 * MINUTE],
   ['check:runtimes', 30 * MINUTE],
+  ['check:valkey', 30 * MINUTE],
   ['test', 90 * MINUTE],
 ]
 

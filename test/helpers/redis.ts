@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -17,6 +17,9 @@ const redisPath =
     .split(delimiter)
     .flatMap((folder) => NAMES.map((name) => join(folder, name)))
     .find((path) => existsSync(path))
+
+/** Whether it is Valkey, by whatever name: Debian can install it as redis-server. */
+export const isValkey = redisPath !== undefined && /valkey/.test(existsSync(redisPath) ? realpathSync(redisPath) : redisPath)
 
 /** `describe` for tests with a real Redis. Without one they are left out, loudly; in CI that is an error. */
 export function describeWithRedis(name: string, tests: () => void): void {
@@ -239,8 +242,8 @@ const FAKETIME = ['/usr/lib', '/usr/local/lib', '/usr/lib64']
   .map((folder) => join(folder, 'faketime', 'libfaketimeMT.so.1'))
   .find((path) => existsSync(path))
 
-/** Whether libfaketime is there (apt-get install faketime). */
-export const canFakeTime = FAKETIME !== undefined
+/** Whether libfaketime is there (apt-get install faketime), and works: Valkey's jemalloc, a library, asks for the time before there is one. */
+export const canFakeTime = FAKETIME !== undefined && !isValkey
 
 /** A clock for a process that goes as a test says; give its `env` to startRedis(). The file is the test's: below a folder that it removes. */
 export function fakeClock(folder: string): FakeClock {
