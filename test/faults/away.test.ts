@@ -80,12 +80,13 @@ describeWithRedis('while the broker is away', () => {
   })
 
   test('a node that is started waits for it, and so do its readers and publishes, as long as they like', async () => {
-    const { redis, nodes, publisher, settle } = await createSetting()
+    const { redis, proxies, nodes, publisher, settle } = await createSetting({ node: { timeout: PATIENCE } })
     await publisher.more(5)
     await redis.kill()
     await nodes[0].kill()
+    const { accepted } = proxies[0]
     const starting = nodes[0].start()
-    await eventually(() => publisher.failures.length > 0)
+    await eventually(() => publisher.failures.length > 0 && proxies[0].accepted > accepted)
     await redis.start()
     await starting
     await publisher.more(5)

@@ -140,7 +140,7 @@ describeWithRedis('an engine whose Redis is away', () => {
 
   describe('at the start', () => {
     const open = async (port: number, client: (typeof CLIENTS)[number]): Promise<unknown> => {
-      const engine = redisEngine({ client: clientOf(port, client), name: newHub() })
+      const engine = redisEngine({ client: clientOf(port, client), name: newHub(), timeout: 0 })
       const error = await engine.open().then(
         () => undefined,
         (reason: unknown) => reason,
@@ -148,6 +148,22 @@ describeWithRedis('an engine whose Redis is away', () => {
       await engine.close()
       return error
     }
+
+    test.each(CLIENTS)('a server that comes late is waited for, as long as `timeout` says (%s)', async (client) => {
+      const proxy = await createFaultProxy(server)
+      proxy.cut()
+      const opening = openEngine(proxy.port, { client })
+      // Longer than it is tried without any.
+      await sleep(4000)
+      proxy.heal()
+      expect(await opening).toMatchObject({ head: 0 })
+    })
+
+    test.each(CLIENTS)('one that takes its time over all answers is waited for (%s)', async (client) => {
+      const proxy = await createFaultProxy(server)
+      proxy.latency(550)
+      expect(await openEngine(proxy.port, { client, timeout: 0 })).toMatchObject({ head: 0 })
+    })
 
     test.each(CLIENTS)('it says that nobody is there (%s)', async (client) => {
       expect(await open(1, client)).toMatchObject({ code: 'SSE_ENGINE', message: expect.stringMatching(/ECONNREFUSED.*:1\b/) as string })
