@@ -1,4 +1,4 @@
-// Bun: bun examples/fetch.ts; Deno: deno serve --port 3000 examples/fetch.ts; then: curl -N http://localhost:3000/
+// npm ci && npm run build, and with Bun: bun examples/fetch.ts, with Deno: deno serve --port 3000 examples/fetch.ts; then: curl -N http://localhost:3000/
 import { sse } from 'server-sent'
 
 async function* ticks() {

@@ -1,4 +1,4 @@
-// Node 22.18 or newer: node examples/hub.ts, then: curl -N 'http://localhost:3000/events?topic=ticks&from=earliest'
+// npm ci && npm run build, and with Node 22.18 or newer: node examples/hub.ts; then: curl -N 'http://localhost:3000/events?topic=ticks&from=earliest'
 import { createServer } from 'node:http'
 import { createHub, pattern } from 'server-sent/hub'
 import { nodeHandler } from 'server-sent/node'

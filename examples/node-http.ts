@@ -1,4 +1,4 @@
-// Node 22.18 or newer: node examples/node-http.ts, then: curl -N http://localhost:3000/
+// npm ci && npm run build, and with Node 22.18 or newer: node examples/node-http.ts; then: curl -N http://localhost:3000/
 import { createServer } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { sendSse } from 'server-sent/node'
