@@ -28,6 +28,11 @@ export type RedisClient = NodeRedisClient | IoRedisClient
  */
 export function connectorOf(client: RedisClient): Connect {
   const has = (name: string): boolean => typeof (client as unknown as Record<string, unknown> | undefined)?.[name] === 'function'
+  if (has('getSentinelNode')) {
+    throw new TypeError(
+      '`client` must not be one of node-redis for sentinels (`createSentinel()`): take one of ioredis, `new Redis({ sentinels, name })`',
+    )
+  }
   if (!has('duplicate') || (client as { isCluster?: unknown }).isCluster === true || has('getSlotRandomNode')) {
     throw new TypeError(
       `\`client\` must be one of ioredis (\`new Redis()\`) or node-redis (\`createClient()\`), to one server: ${show(client)}. For a cluster take a client to the node that has the slot of the hub's name`,
