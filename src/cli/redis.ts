@@ -13,6 +13,9 @@ export function redisPlaceOf(text: string): RedisPlace {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || url.hostname === '' || !/^\/?\d*$/.test(url.pathname))
     throw new UsageError('--engine redis: must be a URL like redis://user:password@host:6379/0')
+  // Both clients would decode them, and end with a stack.
+  if (!isDecodable(url.username) || !isDecodable(url.password))
+    throw new UsageError('--engine redis: a % in the user or the password is written %25')
   // Whatever was meant by them, it would be another hub.
   const other = [...url.searchParams.keys()].find((name) => name !== 'hub')
   if (other !== undefined) throw new UsageError(`--engine redis: ?hub=NAME is all that may follow, not ?${other.slice(0, 80)}=`)
@@ -25,6 +28,15 @@ export function redisPlaceOf(text: string): RedisPlace {
     )
   url.searchParams.delete('hub')
   return { url: url.href, hub }
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** With whichever of the two clients is installed. @throws {Failure} when neither is. */
