@@ -55,6 +55,7 @@ export interface AppendOptions {
   readonly transaction?: unknown
 }
 
+/** Where an item is stored. */
 export interface Appended {
   readonly epoch: string
   readonly seq: number
@@ -105,12 +106,14 @@ export interface Engine {
   follow?(selectors: readonly Selector[]): () => void
   /** The known topics that are selected: for the snapshots of a pattern. An engine without it gives patterns none. */
   topics?(selectors: readonly Selector[]): Promise<readonly string[]>
+  /** Lets everything go; what was taken on is stored before. Safe to call twice; after it all calls reject with SSE_CLOSED. */
   close(): Promise<void>
   readonly supports: {
     /** Items survive the end of the process. */
     readonly durable: boolean
     /** Several processes may use the store at once. */
     readonly shared: boolean
+    /** `append` takes a `transaction`; a hub refuses one for engines that don't. */
     readonly transactions: boolean
   }
   /** Whether the store can't be reached at the moment. Engines without it are always there. */

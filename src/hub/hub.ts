@@ -54,6 +54,7 @@ export interface Hub<D = unknown, I = SseItem<string>> {
    * everything but /health without `authorize`. For node:http and node:http2 there is `nodeHandler(hub)` in `server-sent/node`.
    */
   fetch(request: Request): Promise<Response>
+  /** Figures of all nodes together: those of the others are a second or two old. Counts begin with the nodes that there are. */
   stats(): Stats
   /**
    * Ends all subscriptions of a principal at once; nothing published after it reaches them. Clients come back, and `authorize` is asked

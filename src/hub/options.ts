@@ -18,7 +18,9 @@ export interface TopicSettings<D, I> extends Opt<{
 export interface Grant extends Opt<{
   /** Who it is: for limits, and for `hub.revoke()`. */
   principal: string
+  /** What it may follow: a pattern that is asked for must be covered by one of these. @default nothing */
   read: Topics
+  /** What it may publish to. @default nothing */
   write: Topics
   /** When its streams end; clients come back with a new token. */
   expiresAt: Date
@@ -47,6 +49,7 @@ export interface HubOptions<D, I> extends Opt<{
   topics: Record<string, TopicSettings<D, I>>
   /** Who may do what over `hub.fetch()`, which refuses everything without it. `undefined`: 401. */
   authorize: (request: Request) => Grant | undefined | Promise<Grant | undefined>
+  /** How much one may take; a number that is reached is refused with 400, 413, 429 or 503. */
   limits: Limits
   /** There is a proxy in front, and no way around it: the last address in `X-Forwarded-For`, which it has written, is the client's. @default false */
   trustProxy: boolean
