@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { parts } from './parts.js'
 import { snippets } from './snippets.js'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -7,7 +8,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 export default defineConfig({
   root: here('./'),
   publicDir: false,
-  plugins: [snippets(here('./'))],
+  plugins: [parts(), snippets(here('./'))],
   build: {
     outDir: here('dist/page'),
     emptyOutDir: true,

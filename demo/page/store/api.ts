@@ -55,8 +55,13 @@ export async function ask<T>(path: string, { method = 'GET', body, csrf, signal,
     signal?.throwIfAborted()
     throw new ShopError(0, 'UNREACHABLE', 'The shop can’t be reached just now', { cause: String(error) })
   }
-  if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T
-  throw errorOf(response, text)
+  if (!response.ok) throw errorOf(response, text)
+  try {
+    return (text === '' ? undefined : JSON.parse(text)) as T
+  } catch {
+    // Somebody else's: the sign-in page of a hotel's network, say.
+    throw new ShopError(0, 'UNREADABLE', 'Something between here and the shop has answered in its place')
+  }
 }
 
 function errorOf(response: Response, text: string): ShopError {

@@ -2,6 +2,7 @@ import type { Purchase } from '../../server/store/events.js'
 import { ShopError, ask, isShopError } from './api.js'
 import type { Session } from './session.js'
 import type { Shelf } from './shelf.js'
+import { showCustomer } from './shell.js'
 import { toast } from './toast.js'
 
 const PAUSES = [500, 1_500]
@@ -21,17 +22,29 @@ export async function buyOne(shelf: Shelf, session: Session, sku: string): Promi
     const purchase = await order(session, sku)
     hold.keep(purchase)
     const words = `Order ${purchase.number} placed: ${name}`
-    if (session.customer) toast('good', words, { text: 'Follow it', href: '/store/orders' })
-    else toast('good', words, { text: 'Sign in to follow the next one', href: '/store/orders' })
+    if (!session.customer) toast('good', words, { text: 'Sign in to track the next one', href: '/store/orders' })
+    // It may be a guest's by now: a session ends without a word to the page.
+    else if (await isStillIn(session)) toast('good', words, { text: 'Track it', href: '/store/orders' })
+    else toast('bad', `${words}. You had been signed out, so it is not among your orders`, { text: 'Sign in again', href: '/store/orders' })
     return purchase
   } catch (reason) {
     const error = isShopError(reason) ? reason : new ShopError(0, 'UNKNOWN', 'Something went wrong on this page')
     const { stock, version } = error.body
     hold.putBack(typeof stock === 'number' && typeof version === 'number' ? { stock, version } : undefined)
-    if (error.passes) toast('bad', `${name} could not be ordered: ${error.message.replace(/^The /, 'the ')}. Please try again`)
+    if (error.passes)
+      toast('bad', `${name} could not be ordered: ${error.message.replace(/^./, (first) => first.toLowerCase())}. Please try again`)
     else toast('bad', error.message)
     return undefined
   }
+}
+
+async function isStillIn(session: Session): Promise<boolean> {
+  const ended = await session.load().then(
+    () => session.customer === null,
+    () => false,
+  )
+  if (ended) showCustomer(null)
+  return !ended
 }
 
 async function order(session: Session, sku: string): Promise<Purchase> {

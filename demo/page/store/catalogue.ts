@@ -6,12 +6,13 @@ import { buyOne } from './buy.js'
 import { setClock } from './clock.js'
 import { find, make, write } from './dom.js'
 import { createLive, type Hooks, type LiveState } from './live.js'
+import { createPlace, stateOf } from './place.js'
 import { createPollPanel } from './poll.js'
 import { createProductCard, type ProductCard } from './product.js'
 import { mention, say } from './say.js'
 import { createSession } from './session.js'
 import { createShelf, type Ware } from './shelf.js'
-import { showCustomer, showLive } from './shell.js'
+import { showCustomer, showLive, showSetup, writeProblem } from './shell.js'
 import { count } from './words.js'
 
 interface Answer {
@@ -24,7 +25,7 @@ interface Answer {
 /** As many as a stream can be asked for by name. */
 const PAGE = 60
 /** Longer than any shop needs that is open already. */
-const SETTING_UP = 700
+const SETTING_UP = 1_000
 
 const grid = find('#products')
 const search = find<HTMLInputElement>('#search')
@@ -48,6 +49,7 @@ const live = createLive({ load, open, onItem, onState })
 readAddress()
 showSkeletons()
 live.start()
+const place = createPlace()
 session.onelsewhere = () => void loadSession()
 void loadSession()
 
@@ -58,6 +60,7 @@ search.oninput = () => {
   shown = PAGE
   writeAddress(isNew && query !== '')
   showProducts()
+  reveal()
   clearTimeout(typing)
   typing = setTimeout(() => {
     say(count(matching.length, 'product'))
@@ -72,6 +75,8 @@ find('#clear').onclick = () => {
 find('#more').onclick = () => {
   const first = matching[shown]
   shown += PAGE
+  // Who comes back finds as much as there was.
+  history.replaceState({ ...stateOf(), shown }, '')
   showProducts()
   followShown()
   // The button has moved away, or is gone: what it brought is where to go on.
@@ -79,6 +84,8 @@ find('#more').onclick = () => {
 }
 find('#retry').onclick = () => {
   showSkeletons()
+  // The button is gone: the focus must not fall to the top of the page.
+  find('main').focus({ preventScroll: true })
   live.start()
 }
 onpopstate = () => {
@@ -100,6 +107,7 @@ async function load(signal: AbortSignal): Promise<string> {
       categories = answer.categories
       order = arrange(answer.products)
       showProducts()
+      place.restore()
     }
     return answer.lastEventId
   } finally {
@@ -127,10 +135,11 @@ function onState(state: LiveState): void {
   if (order.length > 0 || (state.name !== 'unavailable' && state.name !== 'failed')) return
   const { error } = state
   // Before the database is there, the shop says so and asks for patience.
-  if (error.code === 'STORE_OPENING') return showPhase('setup')
-  write(find('#problem-title'), error.status === 503 ? 'The shop is closed for a moment' : 'The shop can’t be reached')
-  write(find('#problem-text'), `${error.message}.${state.name === 'unavailable' ? ' It is tried again by itself.' : ''}`)
-  showPhase(error.status === 503 ? 'closed' : 'error')
+  if (error.code === 'STORE_OPENING') {
+    showPhase('setup')
+    return showSetup(true, true)
+  }
+  showPhase(writeProblem(state) ? 'closed' : 'error')
 }
 
 /** Products shown by name, as long as they can be named; else their category, or everything. */
@@ -252,8 +261,16 @@ function go(toCategory: string, toQuery: string): void {
   shown = PAGE
   writeAddress(true)
   showProducts()
+  reveal()
   followShown()
   say(count(matching.length, 'product'))
+}
+
+/** What was chosen is what is to be seen: from deep within another list, or from above it on a phone. */
+function reveal(): void {
+  const shelf = find('.shelf')
+  const { top } = shelf.getBoundingClientRect()
+  if (top < find('.tools').getBoundingClientRect().bottom - 1 || top > innerHeight / 2) shelf.scrollIntoView()
 }
 
 function address(category: string, query: string): string {
@@ -272,7 +289,7 @@ function readAddress(): void {
   category = parameters.get('category') ?? ''
   query = parameters.get('q')?.trim() ?? ''
   search.value = query
-  shown = PAGE
+  shown = Math.max(PAGE, stateOf().shown ?? 0)
 }
 
 function showPhase(phase: 'loading' | 'setup' | 'ready' | 'empty' | 'error' | 'closed'): void {
@@ -280,12 +297,10 @@ function showPhase(phase: 'loading' | 'setup' | 'ready' | 'empty' | 'error' | 'c
   if (main.dataset['phase'] === phase) return
   main.dataset['phase'] = phase
   find('#skeletons').hidden = phase !== 'loading' && phase !== 'setup'
-  find('#setup').hidden = phase !== 'setup'
+  showSetup(phase === 'setup')
   find('#empty').hidden = phase !== 'empty'
   find('#problem').hidden = phase !== 'error' && phase !== 'closed'
   grid.hidden = phase !== 'ready'
-  if (phase === 'setup') say('Setting up the shop’s database. This happens once and takes a few seconds.')
-  if (phase === 'closed' || phase === 'error') say(`${find('#problem-title').textContent}. ${find('#problem-text').textContent}`)
 }
 
 function showSkeletons(): void {

@@ -149,7 +149,8 @@ function toShopError(reason: unknown): ShopError {
   } catch {
     // No words of the server's.
   }
-  return new ShopError(response?.status ?? 0, 'STREAM', typeof words === 'string' ? words : message)
+  const fallback = response ? message : 'Something went wrong on this page'
+  return new ShopError(response?.status ?? 0, 'STREAM', typeof words === 'string' ? words : fallback)
 }
 
 function wait(delay: number, signal: AbortSignal): Promise<void> {

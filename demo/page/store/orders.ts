@@ -8,10 +8,10 @@ import { createLive, type Hooks, type LiveState } from './live.js'
 import { createOrderView, type OrderView } from './order.js'
 import { mention, say } from './say.js'
 import { createSession } from './session.js'
-import { showCustomer, showLive } from './shell.js'
+import { showCustomer, showLive, showSetup, writeProblem } from './shell.js'
 import { STATUS_WORDS, count } from './words.js'
 
-const SETTING_UP = 700
+const SETTING_UP = 1_000
 
 const session = createSession()
 const list = find('#orders')
@@ -39,6 +39,8 @@ form.onsubmit = (event) => {
 find('#sign-out').onclick = () => void signOut()
 find('#retry').onclick = () => {
   showPhase('loading')
+  // The button is gone: the focus must not fall to the top of the page.
+  find('main').focus({ preventScroll: true })
   live.start()
 }
 
@@ -82,11 +84,9 @@ function onState(state: LiveState): void {
   if (state.name !== 'failed' && state.name !== 'unavailable') return
   // What is there stays there.
   if (views.size > 0 || find('main').dataset['phase'] === 'empty') return
-  if (state.error.code === 'STORE_OPENING') return showSetup(true)
-  write(find('#problem-title'), state.error.status === 503 ? 'The shop is closed for a moment' : 'The shop can’t be reached')
-  write(find('#problem-text'), `${state.error.message}.${state.name === 'unavailable' ? ' It is tried again by itself.' : ''}`)
+  if (state.error.code === 'STORE_OPENING') return showSetup(true, true)
+  writeProblem(state)
   showPhase('problem')
-  say(`${find('#problem-title').textContent}. ${find('#problem-text').textContent}`)
 }
 
 /** `isNews`: it has come just now, and is worth a word and a movement. */
@@ -159,6 +159,7 @@ async function signOut(): Promise<void> {
     await session.signOut()
     note = 'You are signed out.'
     showDoor()
+    find('main').focus({ preventScroll: true })
   } catch (reason) {
     say(isShopError(reason) ? reason.message : 'Something went wrong on this page')
     live.start()
@@ -208,9 +209,4 @@ function showPhase(phase: 'loading' | 'door' | 'list' | 'empty' | 'problem'): vo
   find('#problem').hidden = phase !== 'problem'
   find('#sign-out').hidden = phase !== 'list' && phase !== 'empty'
   list.ariaLabel = count(views.size, 'order')
-}
-
-function showSetup(isIt: boolean): void {
-  if (isIt && find('#setup').hidden) say('Setting up the shop’s database. This happens once and takes a few seconds.')
-  find('#setup').hidden = !isIt
 }

@@ -17,6 +17,7 @@ export function createProductCard(ware: Ware, buy: () => Promise<boolean>): Prod
   const [kind, variant] = partsOf(name)
   const badge = make('span.badge')
   const price = make('span.price')
+  const before = make('span.visually-hidden', {}, 'before')
   const was = make('s.was')
   const stock = make('p.stock')
   const button = make('button.buy', { type: 'button' })
@@ -26,7 +27,7 @@ export function createProductCard(ware: Ware, buy: () => Promise<boolean>): Prod
     { 'aria-labelledby': id, 'data-sku': sku },
     make('div.picture', {}, drawArt(ware) as unknown as HTMLElement, badge),
     make('div.words', {}, title, make('p.blurb', {}, blurb), stock),
-    make('div.deal', {}, make('p.prices', {}, price, was), button),
+    make('div.deal', {}, make('p.prices', {}, price, before, was), button),
   )
   let current = ware
   let state: 'idle' | 'buying' | 'placed' = 'idle'
@@ -61,6 +62,7 @@ export function createProductCard(ware: Ware, buy: () => Promise<boolean>): Prod
     element.dataset['level'] = level
     write(price, money(next.price))
     write(was, next.was ? money(next.was) : '')
+    before.hidden = !next.was
     write(badge, next.was && level !== 'none' ? percentOff(next.price, next.was) : level === 'few' && next.stock < 4 ? 'Almost gone' : '')
     if (write(stock, stockWords(next.stock)) && shownStock !== undefined) {
       const color = next.stock > shownStock ? 'var(--good)' : 'var(--ember)'

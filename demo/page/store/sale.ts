@@ -11,7 +11,7 @@ import { createNotices } from './notices.js'
 import { mention, say } from './say.js'
 import { createSession } from './session.js'
 import { createShelf } from './shelf.js'
-import { showCustomer, showLive } from './shell.js'
+import { showCustomer, showLive, showSetup, writeProblem } from './shell.js'
 import { count, money, percentOff } from './words.js'
 
 interface Answer {
@@ -21,7 +21,7 @@ interface Answer {
   readonly lastEventId: string
 }
 
-const SETTING_UP = 700
+const SETTING_UP = 1_000
 const BOUGHT_SHOWN = 2_500
 /** A countdown that is wrong by less looks right. */
 const DOUBT = 100
@@ -53,6 +53,8 @@ staff.onsubmit = (event) => {
 find('#reset').onclick = () => void change('reset')
 find('#retry').onclick = () => {
   showPhase('loading')
+  // The button is gone: the focus must not fall to the top of the page.
+  find('main').focus({ preventScroll: true })
   live.start()
 }
 document.addEventListener('visibilitychange', schedule)
@@ -95,11 +97,12 @@ function onState(state: LiveState): void {
   showLive(state, sale ? 'stock' : '')
   if (sale || (state.name !== 'unavailable' && state.name !== 'failed')) return
   const { error } = state
-  if (error.code === 'STORE_OPENING') return showPhase('setup')
-  write(find('#problem-title'), error.status === 503 ? 'The shop is closed for a moment' : 'The shop can’t be reached')
-  write(find('#problem-text'), `${error.message}.${state.name === 'unavailable' ? ' It is tried again by itself.' : ''}`)
+  if (error.code === 'STORE_OPENING') {
+    showPhase('setup')
+    return showSetup(true, true)
+  }
+  writeProblem(state)
   showPhase('problem')
-  say(`${find('#problem-title').textContent}. ${find('#problem-text').textContent}`)
 }
 
 function schedule(): void {
@@ -129,6 +132,7 @@ function render(): void {
   write(find('#blurb'), ware.blurb)
   write(find('#price'), money(ware.price))
   write(find('#was'), ware.was ? money(ware.was) : '')
+  find('#before').hidden = !ware.was
   write(find('#sticker'), ware.was ? percentOff(ware.price, ware.was) : '')
 
   const words = {
@@ -167,6 +171,14 @@ function render(): void {
   buy.dataset['state'] = buying === 'done' ? 'placed' : buying === 'yes' ? 'buying' : canBuy ? 'idle' : 'none'
   buy.ariaDisabled = String(!canBuy || buying !== 'no')
 
+  write(
+    find('#quiet'),
+    stage === 'idle'
+      ? 'Nothing yet. It gets busy when the sale is on.'
+      : sale.state === 'ended'
+        ? 'Nothing new: this sale is over.'
+        : 'What happens from now on is told here.',
+  )
   write(find('#state'), stage === 'idle' ? 'Nobody has started it yet' : `${count(sale.sold, 'piece')} sold`)
   write(find('#watchers'), `${count(Math.max(1, sale.watchers), 'person', 'people')} watching`)
   find('#start').ariaDisabled = String(sale.state === 'announced' || sale.state === 'running')
@@ -231,6 +243,8 @@ async function change(action: 'start' | 'reset'): Promise<void> {
     boughtNumber = ''
     say(action === 'start' ? 'The sale is announced' : 'Everything is back on the shelf')
     schedule()
+    // What comes next happens there; on a phone that is far away.
+    if (action === 'start') buy.focus()
   } catch (reason) {
     write(error, isShopError(reason) ? reason.message : 'Something went wrong on this page')
     if (isShopError(reason) && reason.code === 'CSRF') await loadSession()
@@ -241,11 +255,10 @@ function showPhase(phase: 'loading' | 'setup' | 'ready' | 'problem'): void {
   const main = find('main')
   if (main.dataset['phase'] === phase) return
   main.dataset['phase'] = phase
-  find('#setup').hidden = phase !== 'setup'
+  showSetup(phase === 'setup')
   find('#problem').hidden = phase !== 'problem'
   find('#stage').hidden = phase === 'problem'
   find('.below').hidden = phase === 'problem'
-  if (phase === 'setup') say('Setting up the shop’s database. This happens once and takes a few seconds.')
 }
 
 /** The first answer may have waited for the database: of when in that time the server looked at its clock it says nothing. */

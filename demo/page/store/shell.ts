@@ -1,6 +1,6 @@
 import { find, write } from './dom.js'
 import type { LiveState } from './live.js'
-import { mention } from './say.js'
+import { mention, say } from './say.js'
 import type { Customer } from './session.js'
 
 let told: LiveState['name'] | undefined
@@ -16,7 +16,7 @@ export function showLive(state: LiveState, what: string): void {
     reconnecting: `Reconnecting${old}`,
     paused: 'Paused',
     asking: 'Updated every 3 seconds',
-    unavailable: `No connection${old}`,
+    unavailable: `${state.name === 'unavailable' && state.error.status === 503 ? 'Shop closed' : 'No connection'}${old}`,
     failed: 'Not connected',
     stopped: 'Signed out',
   }
@@ -28,6 +28,38 @@ export function showLive(state: LiveState, what: string): void {
     name === 'reconnecting' || name === 'unavailable' || (name === 'live' && (told === 'reconnecting' || told === 'unavailable'))
   if (isNews && told !== name) mention('Connection', words[name].toLowerCase())
   if (isNews || name === 'live') told = name
+}
+
+/**
+ * Says why there is nothing yet. A server that is slow to answer may be setting up its database, or it may just be far away: `isKnown`
+ * when it has said which.
+ */
+export function showSetup(isIt: boolean, isKnown = false): void {
+  const setup = find('#setup')
+  const isNews = isIt && setup.hidden
+  write(find('#setup-title'), isKnown ? 'Setting up the shop’s database' : 'Opening the shop')
+  write(
+    find('#setup-text'),
+    isKnown ? 'This happens once, and takes a few seconds.' : 'The very first visit sets up its database, which takes a few seconds.',
+  )
+  setup.hidden = !isIt
+  if (isNews) say(`${find('#setup-title').textContent}. ${find('#setup-text').textContent}`)
+}
+
+/** Says why there is nothing at all. Returns whether it is the shop that is closed. */
+export function writeProblem({ name, error }: Extract<LiveState, { readonly error: unknown }>): boolean {
+  const isClosed = error.status === 503
+  const rest = name === 'unavailable' ? ' We keep trying.' : ''
+  const title = isClosed
+    ? 'The shop is closed for a moment'
+    : error.status === 0
+      ? 'The shop can’t be reached'
+      : 'Something is wrong at the shop'
+  const isNews = write(find('#problem-title'), title)
+  write(find('#problem-text'), error.status === 0 ? `Perhaps the network is away.${rest}` : `${error.message}.${rest}`)
+  // Each new try that fails is none.
+  if (isNews || find('#problem').hidden) say(`${title}. ${find('#problem-text').textContent}`)
+  return isClosed
 }
 
 /** The link to the orders, with the name of who is signed in. */
