@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 }
 
 /** Code for browsers, workers and other runtimes: neither it nor anything it reaches may need Node. */
-const RUNS_ANYWHERE = [/^index\.ts$/, /^protocol\//, /^client\//, /^react\//, /^respond\/response\.ts$/, /^hub\//, /^engines\/memory\.ts$/]
+const RUNS_ANYWHERE = [/^index\.ts$/, /^protocol\//, /^client\//, /^react\//, /^respond\/response\.ts$/, /^hub\//, /^engines\/[^/]*\.ts$/]
 
 /** Optional peer dependencies, and the only folders that may import them. */
 const PEERS: Record<string, readonly string[]> = {
@@ -30,8 +30,8 @@ const PEERS: Record<string, readonly string[]> = {
   ioredis: ['cli/'],
 }
 
-/** What all engines share. */
-const CONTRACT = ['engines/engine.ts', 'engines/nodes.ts']
+/** What all engines share: the contract, and parts for any of them. */
+const SHARED = ['engines/engine.ts', 'engines/nodes.ts', 'engines/watchers.ts', 'engines/arrays.ts']
 
 interface Import {
   readonly file: string
@@ -88,7 +88,7 @@ function problemsOf({ file, specifier, typeOnly }: Import, sources: ReadonlyMap<
   if (to === 'errors.ts' || isEntry(file)) return []
   if (from === 'engines' && folderOf(to) === 'engines') {
     const own = to.split('/')[1] === file.split('/')[1]
-    return own || CONTRACT.includes(to) || file === 'engines/index.ts' ? [] : [`${said}: an engine must not import another engine`]
+    return own || SHARED.includes(to) || file === 'engines/index.ts' ? [] : [`${said}: an engine must not import another engine`]
   }
   if (from === folderOf(to)) return []
   const allowed = (MAY_IMPORT[from] ?? []).some(

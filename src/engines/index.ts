@@ -1,3 +1,5 @@
+export { cutPage, dropOld } from './arrays.js'
 export type { AppendOptions, Appended, Engine, History, Page, Passed, ReadOptions, StoredItem } from './engine.js'
 export type { Nodes } from './nodes.js'
+export { createWatchers, type Watchers } from './watchers.js'
 export type { Pattern } from '../protocol/topic.js'

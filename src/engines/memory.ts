@@ -4,6 +4,7 @@ import { isPattern, type Selector } from '../protocol/topic.js'
 import { byteLength, hashOf, randomName } from '../util/text.js'
 import { createTopicLog } from '../util/topic-log.js'
 import type { AppendOptions, Appended, Engine, History, Page, ReadOptions, StoredItem } from './engine.js'
+import { createWatchers } from './watchers.js'
 
 export interface MemoryOptions extends Opt<{
   /** How much all topics together may hold, in bytes; beyond it the oldest items of all are dropped. @default 268_435_456 (256 MiB) */
@@ -47,7 +48,7 @@ export function memoryEngine({ maxBytes = 256 * 2 ** 20, maxTopics = 100_000, id
   const topics = new Map<string, Topic>()
   // In the order of their time, so that the old ones are the first.
   const keys = new Map<string, Key>()
-  const watchers = new Set<(items: readonly StoredItem[], through: number) => void>()
+  const watchers = createWatchers()
   let head = 0
   let floor = 0
   let held = 0
@@ -85,7 +86,7 @@ export function memoryEngine({ maxBytes = 256 * 2 ** 20, maxTopics = 100_000, id
       keys.set(key, { appended, hash, at: now })
       held += OVERHEAD
     }
-    for (const watcher of watchers) tell(watcher, entry)
+    watchers.tell([entry])
     return appended
   }
 
@@ -186,11 +187,7 @@ export function memoryEngine({ maxBytes = 256 * 2 ** 20, maxTopics = 100_000, id
     append: (topic, fields, options) => open(() => append(topic, fields, options)),
     read: (selectors, after, options) => open(() => read(selectors, after, options)),
     topics: (selectors) => open(() => [...expand(selectors, Date.now()).names]),
-    watch(onItems) {
-      const watcher = (items: readonly StoredItem[], through: number): void => onItems(items, through)
-      watchers.add(watcher)
-      return () => watchers.delete(watcher)
-    },
+    watch: watchers.watch,
     async close() {
       closed = true
       watchers.clear()
@@ -201,13 +198,4 @@ export function memoryEngine({ maxBytes = 256 * 2 ** 20, maxTopics = 100_000, id
 
 function isOlder(entry: Entry | undefined, than: number): boolean {
   return entry !== undefined && entry.at < than
-}
-
-/** A listener that fails is its owner's to mend; the item is stored all the same. */
-function tell(watcher: (items: readonly StoredItem[], through: number) => void, entry: StoredItem): void {
-  try {
-    watcher([entry], entry.seq)
-  } catch (error) {
-    console.error(error)
-  }
 }

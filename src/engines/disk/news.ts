@@ -1,18 +1,12 @@
 import type { Engine, StoredItem } from '../engine.js'
+import { createWatchers } from '../watchers.js'
 import { passedAfter } from './passing.js'
 import { decodeItem, type Position } from './records.js'
 import type { Store } from './store.js'
 import type { Batch } from './write.js'
 
-type Watch = Engine['watch']
-
-interface Watcher {
-  readonly onItems: Parameters<Watch>[0]
-  readonly onReset: Parameters<Watch>[1]
-}
-
 export interface News {
-  readonly watch: Watch
+  readonly watch: Engine['watch']
   /** Of a commit of this process. */
   tell(batch: Batch): void
   stop(): void
@@ -25,7 +19,7 @@ const MOST = 1000
 
 /** Tells the watchers what is new: of this process at once, of others when it is seen. */
 export function createNews(storeOf: () => Store | undefined, opened: Position | undefined): News {
-  const watchers = new Set<Watcher>()
+  const watchers = createWatchers()
   let timer: ReturnType<typeof setInterval> | undefined
   let stopped = false
   let epoch = opened?.epoch
@@ -34,7 +28,7 @@ export function createNews(storeOf: () => Store | undefined, opened: Position | 
 
   function look(): void {
     const store = storeOf()
-    if (!store || watchers.size === 0) return
+    if (!store || watchers.count === 0) return
     try {
       store.renew()
       const position = store.position()
@@ -50,42 +44,37 @@ export function createNews(storeOf: () => Store | undefined, opened: Position | 
     const first = epoch === undefined
     epoch = now
     told = head
-    if (!first) for (const { onReset } of watchers) call(() => onReset(now))
+    if (!first) watchers.reset(now)
   }
 
   function catchUp(store: Store, through: number): void {
     const items = through - told > MOST ? [] : itemsOf(store, told, through)
     told = through
-    emit(items, through)
-  }
-
-  function emit(items: readonly StoredItem[], through: number): void {
-    for (const { onItems } of watchers) call(() => onItems(items, through))
+    watchers.tell(items, through)
   }
 
   return {
-    watch(onItems, onReset) {
+    watch(...watcher) {
       if (stopped) return () => {}
-      const watcher = { onItems, onReset }
-      watchers.add(watcher)
+      const stop = watchers.watch(...watcher)
       timer ??= setInterval(look, EVERY).unref()
       return () => {
-        watchers.delete(watcher)
-        if (watchers.size > 0) return
+        stop()
+        if (watchers.count > 0) return
         clearInterval(timer)
         timer = undefined
       }
     },
     tell({ items, epoch, head }) {
       const first = items[0]
-      if (!first || watchers.size === 0) return
+      if (!first || watchers.count === 0) return
       changeTo({ epoch, head: first.seq - 1 })
       const store = storeOf()
       if (store && first.seq > told + 1) catchUp(store, first.seq - 1)
       const unseen = items.filter(({ seq }) => seq > told)
       if (unseen.length === 0) return
       told = head
-      emit(unseen, head)
+      watchers.tell(unseen, head)
     },
     stop() {
       stopped = true
@@ -104,13 +93,4 @@ function itemsOf(store: Store, after: number, through: number): StoredItem[] {
   }
   const passed = passedAfter(store, after, through)
   return passed.length === 0 ? items : [...items, ...passed].sort((a, b) => a.seq - b.seq)
-}
-
-/** A listener that fails is its owner's to mend; the item is stored all the same. */
-function call(listener: () => void): void {
-  try {
-    listener()
-  } catch (error) {
-    console.error(error)
-  }
 }

@@ -1,13 +1,6 @@
 import type { Engine, Passed, StoredItem } from '../engine.js'
+import { createWatchers } from '../watchers.js'
 import { decodeHint, decodeItem } from './records.js'
-
-type Watch = Engine['watch']
-
-interface Watcher {
-  readonly onItems: Parameters<Watch>[0]
-  readonly onReset: Parameters<Watch>[1]
-  readonly onPassed: Parameters<Watch>[2]
-}
 
 export interface NewsOptions {
   /** Of the channels of this hub. */
@@ -19,7 +12,7 @@ export interface NewsOptions {
 }
 
 export interface News {
-  readonly watch: Watch
+  readonly watch: Engine['watch']
   hear(channel: string, message: string): void
   /** What the store itself has said: of another epoch, everybody is told before anything else. */
   know(epoch: string, head: number): void
@@ -30,7 +23,7 @@ export interface News {
 
 /** Tells the watchers what comes over the channels: what was heard in one turn of the event loop together. */
 export function createNews({ prefix, look, onSeen }: NewsOptions): News {
-  const watchers = new Set<Watcher>()
+  const watchers = createWatchers()
   let epoch: string | undefined
   let items: StoredItem[] = []
   let passed: Passed[] = []
@@ -87,20 +80,12 @@ export function createNews({ prefix, look, onSeen }: NewsOptions): News {
     passed = []
     const through = come.at(-1)?.seq ?? 0
     told = Math.max(told, through, rest.at(-1)?.seq ?? 0)
-    for (const { onItems, onPassed } of watchers) {
-      if (come.length > 0) call(() => onItems(come, through))
-      if (rest.length === 0) continue
-      if (onPassed) call(() => onPassed(rest))
-      else call(() => onItems([], told))
-    }
+    if (come.length > 0) watchers.tell(come)
+    if (rest.length > 0) watchers.pass(rest, told)
   }
 
   return {
-    watch(onItems, onReset, onPassed) {
-      const watcher = { onItems, onReset, onPassed }
-      watchers.add(watcher)
-      return () => void watchers.delete(watcher)
-    },
+    watch: watchers.watch,
     hear,
     know(now, head) {
       if (now === epoch) return
@@ -111,24 +96,13 @@ export function createNews({ prefix, look, onSeen }: NewsOptions): News {
       items = []
       passed = []
       whole.clear()
-      if (!isFirst) for (const { onReset } of watchers) call(() => onReset(now))
+      if (!isFirst) watchers.reset(now)
     },
     tell(through) {
       if (through <= told) return
       told = through
-      for (const { onItems } of watchers) call(() => onItems([], through))
+      watchers.tell([], through)
     },
-    stop() {
-      watchers.clear()
-    },
-  }
-}
-
-/** A listener that fails is its owner's to mend; the item is stored all the same. */
-function call(listener: () => void): void {
-  try {
-    listener()
-  } catch (error) {
-    console.error(error)
+    stop: watchers.clear,
   }
 }
