@@ -3,7 +3,7 @@ import { UsageError } from './args.js'
 import { redisPlaceOf } from './redis.js'
 
 test.each(['redis://ann:geheim%@host', 'redis://ge%heim:x@host', 'redis://:geheim%zz@host'])(
-  'a %% that stands for itself is refused, with what to write instead: %s',
+  'a lone percent sign is refused, with what to write instead: %s',
   (text) => {
     expect(() => redisPlaceOf(text)).toThrow(UsageError)
     expect(() => redisPlaceOf(text)).toThrow('%25')

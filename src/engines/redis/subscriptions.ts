@@ -1,4 +1,4 @@
-import { keyOf, type Selector } from '../../protocol/topic.js'
+import type { Selector } from '../../protocol/topic.js'
 import { nextTask } from '../../util/wait.js'
 import type { Connection, Kind } from './connection.js'
 import { channelOf } from './globs.js'
@@ -16,20 +16,20 @@ export interface Subscriptions {
 }
 
 export function createSubscriptions(prefix: string, onError: (error: unknown) => void): Subscriptions {
-  const followed = new Map<string, { readonly selector: Selector; count: number }>()
+  /** How many want each. */
+  const wanted: Record<Kind, Map<string, number>> = { channel: new Map([[`${prefix}h`, 1]]), pattern: new Map([[`${prefix}c:*`, 1]]) }
+  const active: Record<Kind, Set<string>> = { channel: new Set(), pattern: new Set() }
+  // Only these are looked at: a node may follow a hundred thousand topics when one more comes.
+  const changed: Record<Kind, Set<string>> = { channel: new Set(), pattern: new Set() }
   let isNarrow = false
   let connection: Connection | undefined
   let planned = false
-  const active: Record<Kind, Set<string>> = { channel: new Set(), pattern: new Set() }
 
-  function wanted(): Record<Kind, Set<string>> {
-    const names: Record<Kind, Set<string>> = { channel: new Set([`${prefix}h`]), pattern: new Set() }
-    if (!isNarrow) names.pattern.add(`${prefix}c:*`)
-    for (const { selector } of followed.values()) {
-      const { kind, name } = channelOf(selector)
-      names[kind].add(`${prefix}c:${name}`)
-    }
-    return names
+  function want(kind: Kind, name: string, more: 1 | -1): void {
+    const count = (wanted[kind].get(name) ?? 0) + more
+    if (count > 0) wanted[kind].set(name, count)
+    else wanted[kind].delete(name)
+    changed[kind].add(name)
   }
 
   /** Once per turn of the event loop, however many readers have come and gone in it. */
@@ -49,42 +49,58 @@ export function createSubscriptions(prefix: string, onError: (error: unknown) =>
   async function change(): Promise<void> {
     const open = connection
     if (!open) return
-    const names = wanted()
     const work: Promise<unknown>[] = []
     for (const kind of KINDS) {
-      const news = [...names[kind]].filter((name) => !active[kind].has(name))
-      const olds = [...active[kind]].filter((name) => !names[kind].has(name))
+      const news: string[] = []
+      const olds: string[] = []
+      for (const name of changed[kind]) {
+        const isWanted = wanted[kind].has(name)
+        if (isWanted === active[kind].has(name)) continue
+        if (isWanted) active[kind].add(name)
+        else active[kind].delete(name)
+        ;(isWanted ? news : olds).push(name)
+      }
+      changed[kind].clear()
       // First what is new: in between nothing is missed.
       for (let at = 0; at < news.length; at += MOST) work.push(open.subscribe(kind, news.slice(at, at + MOST)))
       for (let at = 0; at < olds.length; at += MOST) work.push(open.unsubscribe(kind, olds.slice(at, at + MOST)))
-      active[kind] = names[kind]
     }
     await Promise.all(work)
   }
 
   return {
     follow(selectors) {
+      // From the first call on.
+      if (!isNarrow) want('pattern', `${prefix}c:*`, -1)
       isNarrow = true
       const mine = selectors.map((selector) => {
-        const key = keyOf(selector)
-        const one = followed.get(key) ?? { selector, count: 0 }
-        one.count++
-        followed.set(key, one)
-        return { key, one }
+        const { kind, name } = channelOf(selector)
+        return { kind, name: `${prefix}c:${name}` }
       })
+      for (const { kind, name } of mine) want(kind, name, 1)
       plan()
       let stopped = false
       return () => {
         if (stopped) return
         stopped = true
-        for (const { key, one } of mine) if (--one.count === 0) followed.delete(key)
+        for (const { kind, name } of mine) want(kind, name, -1)
         plan()
       }
     },
-    begin(open) {
+    async begin(open) {
       connection = open
-      for (const kind of KINDS) active[kind] = new Set()
-      return change()
+      for (const kind of KINDS) {
+        active[kind].clear()
+        changed[kind].clear()
+        for (const name of wanted[kind].keys()) changed[kind].add(name)
+      }
+      try {
+        await change()
+      } catch (error) {
+        // It is given up: nothing more is asked of it.
+        if (connection === open) connection = undefined
+        throw error
+      }
     },
     end() {
       connection = undefined
