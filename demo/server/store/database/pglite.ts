@@ -17,10 +17,13 @@ export type Answer =
 interface Asked {
   readonly resolve: (rows: never[]) => void
   readonly reject: (error: Error) => void
+  readonly timer: NodeJS.Timeout
 }
 
 // The first start makes the database: some seconds here, more on a slow disk.
 const PATIENCE = 120_000
+// No statement of the store takes a second. On a disk too full for its log PGlite runs in circles, and answers nothing any more.
+const ANSWER = 20_000
 
 /** PostgreSQL within this process: PGlite, in a thread of its own, on disk in `folder`. */
 export async function openPglite(folder: string): Promise<Database> {
@@ -67,7 +70,11 @@ export async function openPglite(folder: string): Promise<Database> {
   function hear(answer: Answer): void {
     if ('channel' in answer) for (const listener of listeners) listener(answer.channel)
     if (!('id' in answer)) return
-    const { resolve, reject } = asked.get(answer.id) as Asked
+    const question = asked.get(answer.id)
+    // Given up meanwhile.
+    if (!question) return
+    const { resolve, reject, timer } = question
+    clearTimeout(timer)
     asked.delete(answer.id)
     if ('rows' in answer) resolve(answer.rows as never[])
     else if (isShortage(answer)) reject(refused(folder, answer.message))
@@ -78,16 +85,24 @@ export async function openPglite(folder: string): Promise<Database> {
     failure ??= new DatabaseUnavailable(
       `The store's database has stopped: ${error.message}. It is opened anew`,
     )
-    for (const { reject } of asked.values()) reject(failure)
+    for (const { reject, timer } of asked.values()) {
+      clearTimeout(timer)
+      reject(failure)
+    }
     asked.clear()
     isLost(failure)
+  }
+
+  function giveUp(): void {
+    fail(new Error(`no answer within ${ANSWER / 1000} seconds (is the disk of ${folder} full?)`))
+    void worker.terminate()
   }
 
   function ask<Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
     return new Promise((resolve, reject) => {
       if (failure) return reject(failure)
       const id = ids++
-      asked.set(id, { resolve, reject })
+      asked.set(id, { resolve, reject, timer: setTimeout(giveUp, ANSWER) })
       worker.postMessage({ id, sql, values } satisfies Question, [])
     })
   }
