@@ -134,7 +134,7 @@ async function signIn(): Promise<void> {
   if (button.ariaDisabled === 'true') return
   button.ariaDisabled = 'true'
   write(button, 'Signing in')
-  write(find('#sign-in-error'), '')
+  showRefusal('')
   try {
     await session.signIn(email.value, password.value)
     note = ''
@@ -144,12 +144,17 @@ async function signIn(): Promise<void> {
     say(`Signed in as ${session.customer?.name}`)
     find('main').focus()
   } catch (reason) {
-    write(find('#sign-in-error'), isShopError(reason) ? reason.message : 'Something went wrong on this page')
+    showRefusal(isShopError(reason) ? reason.message : 'Something went wrong on this page')
     password.focus()
   } finally {
     button.ariaDisabled = 'false'
     write(button, 'Sign in')
   }
+}
+
+function showRefusal(words: string): void {
+  write(find('#sign-in-error'), words)
+  password.ariaInvalid = String(words !== '')
 }
 
 async function signOut(): Promise<void> {
@@ -189,7 +194,7 @@ function showDoor(): void {
       button.onclick = () => {
         email.value = address
         password.value = word
-        write(find('#sign-in-error'), '')
+        showRefusal('')
         find<HTMLButtonElement>('button', form).focus()
       }
       return make('li', {}, button)
