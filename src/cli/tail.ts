@@ -48,6 +48,9 @@ function describe({ message, response }: SseError): string {
 
 function reasonOf(reason: unknown): string {
   if (reason instanceof SseError) return describe(reason)
-  const { message, cause } = reason as { readonly message?: string; readonly cause?: { readonly code?: string } | undefined }
-  return oneLine(cause?.code ?? message ?? String(reason))
+  const { message, cause } = reason as Partial<Error> & {
+    readonly cause?: { readonly code?: string; readonly message?: string } | undefined
+  }
+  // Node's fetch says "fetch failed", and why in the cause; of a name with several addresses only a code.
+  return oneLine(cause?.message || (cause?.code ?? message ?? String(reason)))
 }
