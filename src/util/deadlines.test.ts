@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createDeadlines } from './deadlines.js'
 
@@ -52,6 +53,18 @@ test('what settles after its end changes nothing', async () => {
   settle()
   await expect(work).resolves.toBe('late')
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('what comes while the process is busy, or stands still, is not late', async () => {
+  vi.useRealTimers()
+  const within = createDeadlines(1000, () => new Error('late'))
+  // Another thread has it long before it is late, and this one hears of it when its timers have had their turn.
+  const [there, missing] = [within(stat(import.meta.filename)), within(never)]
+  missing.catch(() => {})
+  const end = performance.now() + 2000
+  while (performance.now() < end);
+  expect((await there).isFile()).toBe(true)
+  await expect(missing).rejects.toThrow('late')
 })
 
 test('takes a time that timers do not take for a long one', async () => {
