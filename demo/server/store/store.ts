@@ -84,9 +84,10 @@ export async function openStore(settings: Settings): Promise<Store> {
     await close().catch(() => {})
     throw error instanceof DatabaseUnavailable
       ? error
-      : new DatabaseUnavailable(`The store can't be opened: ${(error as Error).message}`, {
-          cause: error,
-        })
+      : new DatabaseUnavailable(
+          `The store can't be opened${databaseUrl === undefined ? '' : ' in the PostgreSQL of DATABASE_URL'}: ${(error as Error).message}`,
+          { cause: error },
+        )
   }
 }
 

@@ -164,7 +164,7 @@ function refused(folder: string, words: string): Error {
 
 function damaged(folder: string, cause: Error): Error {
   return new DatabaseUnavailable(
-    `The store's database in ${folder} can't be opened: ${cause.message}. If it is damaged, remove that folder: the store begins anew`,
+    `The store's database in ${folder} can't be opened: ${cause.message}. If its disk is full, make room; if it is damaged, remove that folder: the store begins anew`,
     { cause },
   )
 }
