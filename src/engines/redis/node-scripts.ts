@@ -108,7 +108,7 @@ return 1
 `)
 
 /**
- * ARGV: as of all that look at the store, then the message. `{name}:control` (stream) has the newest thousand of 10 minutes, numbered one
+ * ARGV: as of all that look at the store, then the message. `{name}:control` (stream) has those of 10 minutes, numbered one
  * after the other: by time they would stand still when the clock is set back.
  */
 export const TELL = scriptOf(String.raw`#!lua flags=allow-oom
@@ -116,7 +116,8 @@ ${COMMON}
 enter(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 local control = P .. 'control'
 local n = f(call('HINCRBY', META, 'control', 1))
-call('XADD', control, 'MAXLEN', '~', '1000', n .. '-0', 'at', f(now), 'm', ARGV[4])
+call('XADD', control, 'MAXLEN', '~', '100000', n .. '-0', 'at', f(now), 'm', ARGV[4])
+call('PEXPIRE', control, '660000')
 for _, entry in ipairs(call('XRANGE', control, '-', '+', 'COUNT', 16)) do
   if now - tonumber(entry[2][2]) > 600000 then
     call('XDEL', control, entry[1])
@@ -134,7 +135,7 @@ if ARGV[1] == '' then
   return { last }
 end
 local messages = { ARGV[1] }
-for _, entry in ipairs(call('XRANGE', P .. 'control', '(' .. ARGV[1], '+', 'COUNT', 100)) do
+for _, entry in ipairs(call('XRANGE', P .. 'control', '(' .. ARGV[1], '+', 'COUNT', 1000)) do
   messages[1] = f(first_of(entry[1]))
   if now - tonumber(entry[2][2]) <= 600000 then
     messages[#messages + 1] = entry[2][4]

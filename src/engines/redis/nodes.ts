@@ -75,7 +75,8 @@ export function createNodes({ key, connection, reason, head }: NodesOptions): No
 
   async function live(): Promise<void> {
     const isThere = await ask(BEAT, `${LEASE}`, `${NOTE_LEASE}`, me, note).catch(() => 1)
-    if (isThere === 0 && stated) state().catch(() => {})
+    // Or the store hasn't been told all that has been given back.
+    if (statements > 0 && (isThere === 0 || !stated)) state().catch(() => {})
     // A hint may have been lost.
     look()
   }
