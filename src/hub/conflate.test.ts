@@ -11,23 +11,23 @@ function counterHub(interval: number): Hub {
   return createHub({ topics: { counters: { conflate: { key: byName, interval } } } })
 }
 
-async function readAll(hub: Hub, forTime: number): Promise<{ data: { name: string; value: number }; at: number }[]> {
+/** Reads until the last value of each key has come. */
+async function readTo(hub: Hub, last: readonly number[]): Promise<{ data: { name: string; value: number }; at: number }[]> {
   const seen: { data: { name: string; value: number }; at: number }[] = []
-  const abort = new AbortController()
-  const reading = (async () => {
-    for await (const { data } of hub.subscribe('counters', { signal: abort.signal }))
-      seen.push({ data: JSON.parse(data) as { name: string; value: number }, at: performance.now() })
-  })()
-  await sleep(forTime, never)
-  abort.abort()
-  await reading
+  const missing = new Set(last)
+  for await (const { data } of hub.subscribe('counters')) {
+    const own = JSON.parse(data) as { name: string; value: number }
+    seen.push({ data: own, at: performance.now() })
+    missing.delete(own.value)
+    if (missing.size === 0) break
+  }
   return seen
 }
 
 describe('conflate', () => {
   test('readers get the newest value of each key at most once per interval, and always the last one', async () => {
     const hub = counterHub(50)
-    const read = readAll(hub, 500)
+    const read = readTo(hub, [2998, 2999])
     const published: Promise<unknown>[] = []
     for (let value = 0; value < 3000; value++) {
       published.push(hub.publish('counters', { name: value % 2 ? 'odd' : 'even', value }))
@@ -64,8 +64,9 @@ describe('conflate', () => {
     const hub = counterHub(5)
     let lastEventId: string | undefined
     let last = -1
+    const enough = new AbortController()
     const publishing = (async () => {
-      for (let value = 0; value < 400; value++) {
+      for (let value = 0; !enough.signal.aborted; value++) {
         void hub.publish('counters', { name: 'a', value })
         if (value % 4 === 0) await sleep(1, never)
       }
@@ -78,6 +79,7 @@ describe('conflate', () => {
         lastEventId = item.id
       }
     }
+    enough.abort()
     await publishing
     await hub.close()
   })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { memoryEngine } from '../engines/memory.js'
 import { SseItem } from '../protocol/item.js'
+import { parseEventStream } from '../protocol/read.js'
+import type { ReceivedItem } from '../protocol/received.js'
 import { sse } from '../respond/response.js'
 import { collect } from '../../test/helpers/collect.js'
-import { sleep } from '../util/wait.js'
+import { when } from '../../test/helpers/servers.js'
 import { createHub } from './hub.js'
-
-const never = new AbortController().signal
 
 const open = (lastEventId = ''): Request => new Request('http://a.test/', { headers: lastEventId ? { 'last-event-id': lastEventId } : {} })
 
@@ -15,7 +15,7 @@ describe('a subscription', () => {
     const hub = createHub()
     const response = sse(hub.subscribe('a'), { request: open() })
     const items = collect(response, 2)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await when(() => hub.stats().connections === 1)
     await hub.publish('a', 'one')
     await hub.publish('b', 'other')
     await hub.publish('a', { two: 2 }, { event: 'x' })
@@ -64,10 +64,12 @@ describe('a snapshot that names what it reflects', () => {
     await hub.publish('a', '1')
     reflected = (await hub.publish('a', '2')).id
     for (const data of ['3', '4']) await hub.publish('a', data)
-    const items = collect(sse(hub.subscribe('a'), { request: open() }), 4)
-    await sleep(20, never)
-    await hub.publish('a', '5')
-    const seen = await items
+    const seen: ReceivedItem[] = []
+    for await (const item of parseEventStream(sse(hub.subscribe('a'), { request: open() }))) {
+      // It is live when it has all that came between.
+      if (seen.push(item) === 3) await hub.publish('a', '5')
+      if (seen.length === 4) break
+    }
     expect(seen.map(({ data }) => data)).toEqual(['state', '3', '4', '5'])
     // No id below that of the connection's start.
     expect(seen.map(({ id }) => id?.split('-')[1])).toEqual([undefined, undefined, undefined, '5'])
@@ -115,7 +117,7 @@ test.each(['live', 'behind'])(
     const good = collect(sse(hub.subscribe(['good', 'other']), { request: open() }), 2)
     const reading = bad.text()
     if (which === 'live') {
-      await sleep(20, never)
+      await when(() => hub.stats().connections === 2)
       await poison()
     }
     await hub.publish('good', '1')

@@ -94,9 +94,11 @@ describe('a grant', () => {
   })
 
   test('that expires while a body comes byte by byte publishes nothing', async () => {
-    const { hub, port } = await served({ authorize: () => ({ write: 'a', expiresAt: new Date(Date.now() + 60) }) })
+    const authorize = vi.fn<() => Grant>(() => ({ write: 'a', expiresAt: new Date(Date.now() + 60) }))
+    const { hub, port } = await served({ authorize })
     const client = await raw(port)
     client.send('POST /topics/a HTTP/1.1\r\nHost: hub.test\r\nContent-Length: 3\r\n\r\nab')
+    await when(() => authorize.mock.calls.length === 1)
     await sleep(120)
     client.send('c')
     await client.until('"code":"UNAUTHORIZED"')
@@ -146,7 +148,8 @@ describe('revoke', () => {
     hub.revoke('ann')
     for (let n = 0; n < 10; n++) await hub.publish('a', 'after')
     // It isn't waited for until it reads what it still has to.
-    await when(() => sockets[0]?.destroyed === true, undefined, 500)
+    // Half of the time after which it would be given up anyway.
+    await when(() => sockets[0]?.destroyed === true, undefined, 15_000)
     client.socket.resume()
     await client.closed()
     expect(client.text()).toContain('data: 0:')
@@ -245,9 +248,11 @@ describe('revoke', () => {
   })
 
   test('while a body comes byte by byte nothing is published', async () => {
-    const { hub, port } = await served({ authorize: () => ({ principal: 'ann', write: 'a' }) })
+    const authorize = vi.fn<() => Grant>(() => ({ principal: 'ann', write: 'a' }))
+    const { hub, port } = await served({ authorize })
     const client = await raw(port)
     client.send('POST /topics/a HTTP/1.1\r\nHost: hub.test\r\nContent-Length: 3\r\n\r\nab')
+    await when(() => authorize.mock.calls.length === 1)
     await sleep(50)
     hub.revoke('ann')
     client.send('c')

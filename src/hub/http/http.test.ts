@@ -345,9 +345,16 @@ describe('authorize', () => {
   )
 
   test('a stream ends when its grant expires', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
     const hub = hubWith({ authorize: () => ({ read: 'a', expiresAt: new Date(Date.now() + 80) }) })
     const response = await hub.fetch(new Request('http://hub.test/events?topic=a'))
-    await expect(response.text()).resolves.toContain('id: ')
+    let text: string | undefined
+    void response.text().then((all) => (text = all))
+    await vi.advanceTimersByTimeAsync(70)
+    expect(text).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(text).toContain('id: ')
   })
 })
 
