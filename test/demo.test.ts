@@ -7,6 +7,7 @@ import { collect } from 'server-sent/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { read } from '../demo/snippets.js'
 import { runDemo, startDemo, type Demo } from './helpers/demo.js'
+import { freePort } from './helpers/ports.js'
 import { until } from './helpers/until.js'
 
 const EVERY = 2_000
@@ -20,24 +21,29 @@ const loopbacks = Object.values(networkInterfaces())
 let demo: Demo
 beforeAll(async () => {
   demo = await startDemo()
-}, 120_000)
+})
 afterAll(() => demo?.stop())
 
 test.each([
-  ['/string-item', /^Heart Rate: ([6-9]\d) bpm$/],
-  ['/json-item', /^\{"rate":([6-9]\d),"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}$/],
-  ['/sse-item', /^([6-9]\d)$/],
-])('%s tells the heart rate at once, and then every two seconds', async (path, data) => {
-  const response = await fetch(demo.url + path)
-  expect(response.status).toBe(200)
-  expect(response.headers.get('content-type')).toBe('text/event-stream')
-  const begun = performance.now()
-  const items = await collect(response, 3)
-  const took = performance.now() - begun
-  for (const item of items) expect(item).toMatchObject({ event: 'heartRate', data: expect.stringMatching(data) as string })
+  ['/string-item', /^Heart Rate: ([6-9]\d) bpm$/, 2 * EVERY],
+  ['/json-item', /^\{"rate":([6-9]\d),"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}$/, 2 * EVERY],
   // The monitor measures on its own: its first two readings may be less than two seconds apart.
-  expect(took).toBeGreaterThan(EVERY - 100)
-  expect(took).toBeLessThan(2 * EVERY + 1_000)
+  ['/sse-item', /^([6-9]\d)$/, EVERY],
+])('%s tells the heart rate at once, and then every two seconds', async (path, data, least) => {
+  const measure = async (): Promise<number> => {
+    const begun = performance.now()
+    const response = await fetch(demo.url + path)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    const items = await collect(response, 3)
+    const took = performance.now() - begun
+    for (const item of items) expect(item).toMatchObject({ event: 'heartRate', data: expect.stringMatching(data) as string })
+    return took
+  }
+  let took = await measure()
+  expect(took).toBeGreaterThan(least - 100)
+  // A machine that stands still for a moment is late: what counts is the quickest.
+  while (took > 2 * EVERY + 1_000) took = Math.min(took, await measure())
 })
 
 test('/sse-item has ids that rise by one, and a retry of a minute', async () => {
@@ -59,13 +65,15 @@ test('/sse-item sends what was missed first, up to a hundred readings, and goes 
 test.each(['abc', '-1', '1e9', '99999999999999', '9'.repeat(5000), ' ', 'é', 'server-sent:end'])(
   'a last event ID that makes no sense is a fresh start: %.20s',
   async (id) => {
+    const before = Date.now() / EVERY
     const [item] = await collect(fetch(`${demo.url}/sse-item?lastEventId=${encodeURIComponent(id)}`), 1)
-    expect(Math.abs(Number(item?.id) - Date.now() / EVERY)).toBeLessThan(3)
+    expect(Number(item?.id)).toBeGreaterThan(before - 3)
+    expect(Number(item?.id)).toBeLessThan(Date.now() / EVERY + 3)
   },
 )
 
 test('ids go on rising by one over a restart of the server', async () => {
-  const first = await startDemo()
+  const first = await startDemo(await freePort())
   const [before] = await collect(fetch(`${first.url}/sse-item`), 1)
   await first.stop('SIGKILL')
   const second = await startDemo(first.port)
@@ -98,7 +106,7 @@ test('/vitals sends the events it is asked for, and tells how many bytes it left
   let text = ''
   for await (const chunk of some.body as ReadableStream<Uint8Array>) {
     text += decoder.decode(chunk, { stream: true })
-    if (text.includes('left out')) break
+    if (/left out \d+\n/.test(text)) break
   }
   expect(text).toMatch(/^:\nretry: 5000\n\n|^retry: 5000\n\n/)
   expect(text).not.toContain('heartRate')
@@ -148,7 +156,8 @@ test('HEAD is answered with headers only', async () => {
     const response = await fetch(demo.url + path, { method: 'HEAD' })
     expect([response.status, await response.text()]).toEqual([200, ''])
   }
-  expect(await demo.streams('/sse-item')).toBe(0)
+  // Those of other tests end by and by.
+  await until('none is left', async () => (await demo.streams('/sse-item')) === 0)
 })
 
 test.each([
@@ -230,13 +239,13 @@ test.each(loopbacks)('a port in use on %s ends with exit code 2 and one line tha
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it at once though streams are open', async (signal) => {
-  const ending = await startDemo()
+  const ending = await startDemo(0, { NODE_OPTIONS: '--trace-exit' })
   const response = await fetch(`${ending.url}/sse-item`)
   const read = response.text().catch(() => 'cut')
-  const begun = performance.now()
   expect(await ending.stop(signal)).toBe(0)
-  expect(performance.now() - begun).toBeLessThan(1_000)
   expect(await read).toBe('cut')
+  // It had nothing left to wait for: after three seconds it would have been ended by process.exit(), which Node traces here.
+  expect((await ending.ended).stderr).toBe('')
 })
 
 test.each(loopbacks)('it answers on %s', async (host) => {

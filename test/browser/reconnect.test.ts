@@ -2,7 +2,8 @@ import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeInChromium, launchChromium } from '../helpers/chromium.js'
 import { startDemo, type Demo } from '../helpers/demo.js'
-import { button, holes, rowsOf, stateOf } from '../helpers/page.js'
+import { button, holes, noted, rowsOf, stateOf } from '../helpers/page.js'
+import { freePort } from '../helpers/ports.js'
 import { until } from '../helpers/until.js'
 
 describeInChromium('the heart-rate page, when connections end', () => {
@@ -10,7 +11,7 @@ describeInChromium('the heart-rate page, when connections end', () => {
 
   beforeAll(async () => {
     browser = await launchChromium()
-  }, 60_000)
+  })
   afterAll(() => browser?.close())
 
   test.concurrent('stopped and started again, /sse-item brings what was missed', async () => {
@@ -33,13 +34,14 @@ describeInChromium('the heart-rate page, when connections end', () => {
   })
 
   test.concurrent('a server that is killed is shown; by waiting or by Reconnect now the page recovers, and misses no reading', async () => {
-    const restarting = await startDemo()
+    const restarting = await startDemo(await freePort())
     let restarted: Demo | undefined
     try {
       const page = await openPage(restarting)
       const [strings, items] = [cardOf(page, 'String'), cardOf(page, 'SseItem')]
       for (const card of [strings, items]) await button(card, 'Start').click()
       await until('both live with readings', async () => (await rowsOf(strings)).length > 0 && (await rowsOf(items)).length > 0)
+      const said = await noted(page.locator('#status'))
       await restarting.stop('SIGKILL')
 
       // The default of three seconds, and the minute that `retry` has told.
@@ -47,14 +49,14 @@ describeInChromium('the heart-rate page, when connections end', () => {
       await until('the long countdown', async () => /^Reconnecting in (60|5\d) s$/.test(await stateOf(items)))
       const first = await stateOf(items)
       await until('it counts down', async () => (await stateOf(items)) !== first)
-      expect(await page.locator('#status').textContent()).toMatch(/SseItem: connection lost, reconnecting in \d+ s\./)
+      await until('it is said', async () => (await said()).some((text) => /SseItem: connection lost, reconnecting in \d+ s\./.test(text)))
       // Nobody there: it waits once more.
       await until('a new countdown', async () => /^Reconnecting in 1 s$/.test(await stateOf(strings)))
       await until('a new countdown', async () => /^Reconnecting in 3 s$/.test(await stateOf(strings)))
 
       restarted = await startDemo(restarting.port)
       await until('recovered by waiting', async () => (await stateOf(strings)) === 'Live')
-      expect(await stateOf(items)).toMatch(/^Reconnecting in [45]\d s$/)
+      expect(await stateOf(items)).toMatch(/^Reconnecting in \d+ s$/)
       const before = (await rowsOf(items)).length
       await button(items, 'Reconnect now').click()
       await until('recovered by Reconnect now', async () => (await stateOf(items)) === 'Live')
@@ -65,10 +67,10 @@ describeInChromium('the heart-rate page, when connections end', () => {
     } finally {
       await Promise.all([restarting.stop('SIGKILL'), restarted?.stop()])
     }
-  }, 40_000)
+  })
 
   test.concurrent('connect() waits longer and longer while the server is away, shows it, and misses no reading', async () => {
-    const restarting = await startDemo()
+    const restarting = await startDemo(await freePort())
     let restarted: Demo | undefined
     try {
       const page = await openPage(restarting)
@@ -83,7 +85,7 @@ describeInChromium('the heart-rate page, when connections end', () => {
       await until('two waits', async () => /^Waits: \d+\.\d s, \d+\.\d s/.test(await waits()))
       const before = (await rowsOf(card)).length
       restarted = await startDemo(restarting.port)
-      await until('recovered by itself', async () => (await stateOf(card)) === 'Live', 20_000)
+      await until('recovered by itself', async () => (await stateOf(card)) === 'Live', 60_000)
       expect(await waits()).toBe('No waits: it is connected.')
       await until('what was missed', async () => (await rowsOf(card)).length > before + 1)
       expect(await holes(card)).toEqual([])
@@ -96,7 +98,7 @@ describeInChromium('the heart-rate page, when connections end', () => {
     } finally {
       await Promise.all([restarting.stop('SIGKILL'), restarted?.stop()])
     }
-  }, 60_000)
+  })
 
   async function openPage({ url }: Demo): Promise<Page> {
     const page = await browser.newPage()

@@ -38,5 +38,5 @@ export function describeInChromium(name: string, tests: () => void): void {
 }
 
 export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath as string, args: chromiumArgs })
+  return chromium.launch({ executablePath: chromiumPath as string, args: chromiumArgs, timeout: 100_000 })
 }

@@ -10,11 +10,13 @@ export interface Demo {
   readonly port: number
   /** How many streams of a path are open on the server. */
   streams(path: string): Promise<number>
+  /** What it has said, when it has ended. */
+  readonly ended: Promise<Ended>
   /** Resolves with the exit code. Safe to call twice. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-export interface Ended {
+interface Ended {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
@@ -22,13 +24,17 @@ export interface Ended {
 
 const start = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url))
 
-/** The demo as `npm start` runs it, in a process of its own; on a free port unless one is named. Its data go with it, unless DATA_DIR is given. */
+/**
+ * The demo as `npm start` runs it, in a process of its own; on a free port unless one is named (freePort(), when it is to be started there
+ * again). Its data go with it, unless DATA_DIR is given.
+ */
 export async function startDemo(port = 0, env: Readonly<Record<string, string>> = {}): Promise<Demo> {
   const { child, ended, printed } = run(String(port), env)
   const [url] = await printed(/http:\/\/localhost:\d+/)
   return {
     url,
     port: Number(new URL(url).port),
+    ended,
     async streams(path) {
       const { streams } = (await (await fetch(`${url}/status`)).json()) as { streams: Record<string, number> }
       return streams[path] ?? 0
@@ -49,7 +55,18 @@ function run(port: string, env: Readonly<Record<string, string>> = {}) {
   // Of its own, because one that is killed can't clean up.
   const temp = mkdtempSync(join(tmpdir(), 'server-sent-test-demo-'))
   const child = spawn(process.execPath, [start], {
-    env: { ...process.env, DATABASE_URL: '', DATA_DIR: join(temp, 'data'), PORT: port, TMPDIR: temp, TEMP: temp, TMP: temp, ...env },
+    env: {
+      ...process.env,
+      DATABASE_URL: '',
+      DATA_DIR: join(temp, 'data'),
+      // A slow machine makes its database slowly: who asks meanwhile waits.
+      STORE_PATIENCE_MS: '110000',
+      PORT: port,
+      TMPDIR: temp,
+      TEMP: temp,
+      TMP: temp,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const text = { stdout: '', stderr: '' }

@@ -21,6 +21,21 @@ export async function holes(card: Locator): Promise<number[]> {
   return ids.filter((id, index) => index > 0 && id !== (ids[index - 1] as number) + 1)
 }
 
+/**
+ * Notes what a text of the page is, now and with each change: what is shown for a moment alone is missed by who looks again and again, and
+ * is late. Returns what it has been, each thing once in a row.
+ */
+export async function noted(text: Locator): Promise<() => Promise<string[]>> {
+  const handle = await text.evaluateHandle((element) => {
+    const shown: string[] = []
+    const note = (): void => void (element.textContent !== shown.at(-1) && shown.push(element.textContent ?? ''))
+    new MutationObserver(note).observe(element, { childList: true, characterData: true, subtree: true })
+    note()
+    return shown
+  })
+  return () => handle.jsonValue()
+}
+
 /** Whether the plot has a line in the colour of its card. */
 export function drawn(card: Locator): Promise<boolean> {
   return card.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {

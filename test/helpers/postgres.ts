@@ -1,11 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { Client } from 'pg'
 import { describe } from 'vitest'
+import { freePort } from './ports.js'
 import { until } from './until.js'
 
 const DEBIAN = '/usr/lib/postgresql'
@@ -106,7 +106,8 @@ function createServerAt(port: number, folder: string, owner: Owner, first: Postg
   async function end(signal: NodeJS.Signals): Promise<void> {
     const ending = child
     if (!ending) return
-    const ended = once(ending, 'exit')
+    // With all its processes, which hold its pipe: one that is left would be in the way of the next start.
+    const ended = once(ending, 'close')
     ending.kill(signal)
     await ended
   }
@@ -114,7 +115,7 @@ function createServerAt(port: number, folder: string, owner: Owner, first: Postg
   const url = (database = 'postgres'): string => `postgres://postgres@127.0.0.1:${port}/${database}`
 
   async function connect(database?: string): Promise<Client> {
-    const client = new Client({ connectionString: url(database), connectionTimeoutMillis: 5_000 })
+    const client = new Client({ connectionString: url(database), connectionTimeoutMillis: 20_000 })
     await client.connect()
     return client
   }
@@ -164,7 +165,8 @@ function createServerAt(port: number, folder: string, owner: Owner, first: Postg
       })
       child = started
       started.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-20_000)))
-      started.once('exit', () => (child = undefined))
+      // With the last of what it has said.
+      started.once('close', () => (child = undefined))
       await until('PostgreSQL answers', async () => {
         if (!child) return true
         await query('SELECT 1')
@@ -175,7 +177,7 @@ function createServerAt(port: number, folder: string, owner: Owner, first: Postg
     async remove() {
       await end('SIGQUIT')
       servers.delete(entry)
-      rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }
   const entry = { folder, child: () => child, remove: server.remove }
@@ -205,13 +207,4 @@ function versions(): string[] {
   if (!existsSync(DEBIAN)) return []
   const numbers = readdirSync(DEBIAN).filter((name) => /^\d+$/.test(name))
   return numbers.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin'))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

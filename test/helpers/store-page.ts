@@ -6,7 +6,9 @@ import { until } from './until.js'
 
 /** A page in a browser profile of its own. What goes wrong in it is added to `problems`; answers that aren't 2xx aren't wrong by themselves. */
 export async function openPage(browser: Browser, url: string, problems: string[], options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await (await browser.newContext(options)).newPage()
+  const context = await browser.newContext(options)
+  context.setDefaultTimeout(60_000)
+  const page = await context.newPage()
   watch(page, problems)
   await page.goto(url)
   return page
@@ -24,7 +26,7 @@ export async function liveWords(page: Page): Promise<string> {
 }
 
 /** Waits until the page follows its stream. */
-export async function isLive(page: Page, within = 30_000): Promise<void> {
+export async function isLive(page: Page, within = 60_000): Promise<void> {
   await until('it is live', async () => (await liveWords(page)) === 'Live', within)
 }
 
@@ -34,6 +36,14 @@ export function cardOf(page: Page, sku: string): Locator {
 
 export async function stockOf(page: Page, sku: string): Promise<string> {
   return (await cardOf(page, sku).locator('.stock').textContent()) ?? ''
+}
+
+/** Ends all pages, also those whose requests are being answered by the test. */
+export async function closePages(browser: Browser): Promise<void> {
+  for (const context of browser.contexts()) {
+    for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' })
+    await context.close()
+  }
 }
 
 /** What screen readers were told last. */

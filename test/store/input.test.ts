@@ -1,7 +1,10 @@
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { PRODUCTS } from '../../demo/server/store/catalogue.js'
-import { useStand } from './stores.js'
+import { until } from '../helpers/until.js'
+import { closeAll, untilEnd, useStand, type Stand } from './stores.js'
+
+closeAll()
 
 describe('what the store is asked', () => {
   const stand = useStand({})
@@ -115,7 +118,7 @@ describe('what the store is asked', () => {
   test('HEAD of a stream has its headers and holds nothing', async () => {
     const response = await fetch(`${stand().demo.url}/store/events?sale=1`, { method: 'HEAD' })
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
-    await expect.poll(async () => (await stand().shopper().sale()).sale.watchers).toBe(0)
+    expect(await watchersBesideOne(stand())).toBe(0)
   })
 
   test('watchers who leave before their stream has begun are not counted', async () => {
@@ -125,9 +128,17 @@ describe('what the store is asked', () => {
       await new Promise((resolve) => setTimeout(resolve, round % 6))
       socket.destroy()
     }
-    await expect.poll(() => stand().demo.streams('/store/events')).toBe(0)
-    // Told once a second.
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
-    expect((await stand().shopper().sale()).sale.watchers).toBe(0)
+    await until('all are gone', async () => (await stand().demo.streams('/store/events')) === 0)
+    expect(await watchersBesideOne(stand())).toBe(0)
   })
 })
+
+/** How many watch is told by and by. So one more comes, is told to be the only one, and leaves: none is left, or this never ends. */
+async function watchersBesideOne(stand: Stand): Promise<number> {
+  const watchers = async (): Promise<number> => (await stand.shopper().sale()).sale.watchers
+  const one = untilEnd(stand.shopper().follow('/store/events?sale=1'))
+  await until('one watches', async () => one.opened.length > 0 && (await watchers()) === 1)
+  one.close()
+  await until('nobody watches', async () => (await watchers()) === 0)
+  return watchers()
+}

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { startDemo, type Demo } from '../helpers/demo.js'
+import { freePort } from '../helpers/ports.js'
 import { describeWithPostgres, startPostgres, type PostgresServer } from '../helpers/postgres.js'
 import { until } from '../helpers/until.js'
 import { createShopper, type Shopper } from './shopper.js'
@@ -36,7 +37,7 @@ export function useStand(env: Record<string, string>, start?: () => Promise<Post
   beforeAll(async () => {
     const postgres = await start?.()
     const all = { DATA_DIR: folder, ...(postgres && { DATABASE_URL: await postgres.createDatabase('shop') }), ...env }
-    let demo = await startDemo(0, all)
+    let demo = await startDemo(await freePort(), all)
     stand = {
       folder,
       postgres,
@@ -46,12 +47,14 @@ export function useStand(env: Record<string, string>, start?: () => Promise<Post
       async restart(signal = 'SIGTERM') {
         await demo.stop(signal)
         demo = await startDemo(demo.port, all)
+        await isOpen()
       },
       shopper: () => createShopper(demo.url.replace('localhost', '127.0.0.1')),
     }
     // Its database is made now, not in the time of a test.
-    await until('the store is open', () => stand?.shopper().products(), 60_000)
-  }, 90_000)
+    await isOpen()
+  })
+  const isOpen = () => until('the store is open', () => stand?.shopper().products(), 110_000)
   afterAll(async () => {
     await stand?.demo.stop()
     await stand?.postgres?.remove()

@@ -19,7 +19,13 @@ export async function lockFolder(folder: string): Promise<() => void> {
       { cause: error },
     )
   }
-  return () => rmSync(file, { force: true })
+  const unlock = (): void => rmSync(file, { force: true })
+  // Also where closing takes too long to be waited for.
+  process.once('exit', unlock)
+  return () => {
+    process.off('exit', unlock)
+    unlock()
+  }
 }
 
 function take(file: string, folder: string): void {
