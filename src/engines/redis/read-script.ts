@@ -1,12 +1,17 @@
 import { COMMON } from './common-script.js'
 
 /** Arguments before the names and patterns. */
-const READ_HEAD = 9
+const READ_HEAD = 10
 
 /**
  * One page: ARGV is a name for a new epoch, the epoch and the highest `seq` that this node knows, for how long a topic without items is
- * remembered; `after`, `upTo` (nothing: the head), `limit`, `bytes`, how many of the rest are names; the names, then Lua patterns (the
- * empty one: all). Answers epoch, head, through, trimmed, then for each item its `seq`, topic, `h` and `d`.
+ * remembered; `after`, `upTo` (nothing: the head), `limit`, `bytes`, how many of the rest are names, which topics (nothing: all); the
+ * names, then Lua patterns (the empty one: all). Answers epoch, head, through, trimmed, which topics come next (nothing: that was all),
+ * then for each item its `seq`, topic, `h` and `d`.
+ *
+ * Where very many topics have to be looked at one by one, the page is only of some of them: those whose newest item is the oldest above
+ * the number that says which. Who reads asks for the next ones from the number that was answered; a topic that gets an item meanwhile is
+ * among those to come. What the page has is then what all of them have.
  *
  * It does what an append would have to do for topics that get none: drops what is too old. So it is allowed while memory is full.
  */
@@ -15,9 +20,13 @@ ${COMMON}
 -- So many topics are merged at once; with more, the log is read first, so many entries of it. What is left is merged if it is not too much;
 -- else the page ends there.
 local FEW, SCAN, MANY, TOO_MANY = 64, 4096, 512, 20000
+-- And so many topics at most are looked at, and so many of them merged, where the log doesn't reach back so far.
+local LOOK, SOME = 20000, 2000
 local epoch, head, floor = enter(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 local forget, after, upTo = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local limit, bytes, last = tonumber(ARGV[7]), tonumber(ARGV[8]), ${READ_HEAD} + tonumber(ARGV[9])
+local part, old = string.match(ARGV[10], '^(%d+) (%d+)$')
+part = tonumber(part)
 local stop = math.min(upTo or head, head)
 local trimmed = 0
 floor = sweep(floor, forget, 100)
@@ -34,11 +43,14 @@ for _, fence in ipairs(call('ZRANGEBYSCORE', FENCE, f(after), '+inf')) do
   end
 end
 
+-- What was said of all topics with the first part still holds, but for those that are looked at now.
+local isRest = part and tonumber(old) == floor
+
 local names, wanted, isAll = {}, {}, false
 for i = ${READ_HEAD + 1}, last do
   names[ARGV[i]] = true
 end
-for i = ${READ_HEAD + 1}, last, 500 do
+for i = isRest and last + 1 or ${READ_HEAD + 1}, last, 500 do
   local some = { unpack(ARGV, i, math.min(i + 499, last)) }
   for n, v in ipairs(call('HMGET', TOPICS, unpack(some))) do
     local topic = some[n]
@@ -86,9 +98,9 @@ if hasPatterns then
     isAll = isAll or ARGV[i] == ''
   end
   -- From the highest on. What was dropped up to 'after' matters to nobody who has read so far: of that only the beginning is looked at.
-  local from, more = 0, 1000
-  repeat
-    local some = call('ZREVRANGE', DROPS, from, from + 499, 'WITHSCORES')
+  local from, more, some = 0, 1000, nil
+  while more > 0 and not isRest and (not some or #some == 1000) do
+    some = call('ZREVRANGE', DROPS, from, from + 499, 'WITHSCORES')
     for n = 1, #some, 2 do
       local dropped = tonumber(some[n + 1])
       if dropped <= trimmed then
@@ -103,7 +115,7 @@ if hasPatterns then
       end
     end
     from = from + 500
-  until more <= 0 or #some < 1000
+  end
 end
 
 local function matching(from)
@@ -119,7 +131,27 @@ local function matching(from)
   return wanted
 end
 
-local page = { epoch, f(head), '', '' }
+-- Some of the selected topics, and where the next ones begin.
+local function some_of(from)
+  local found, looked, at = {}, 0, from
+  while true do
+    local some = call('ZRANGEBYSCORE', HEADS, '(' .. f(at), '+inf', 'WITHSCORES', 'LIMIT', 0, 1000)
+    for n = 1, #some, 2 do
+      at = tonumber(some[n + 1])
+      if is_selected(some[n]) then
+        found[#found + 1] = some[n]
+      end
+    end
+    looked = looked + #some / 2
+    if #some < 2000 then
+      return found, ''
+    elseif #found >= SOME or looked >= LOOK then
+      return found, f(at) .. ' ' .. f(floor)
+    end
+  end
+end
+
+local page = { epoch, f(head), '', '', '' }
 local count, size, full, through = 0, 0, false, math.min(after, stop)
 -- Whether there is room for it.
 local function add(seq, topic, entry)
@@ -258,10 +290,22 @@ end
 if stop > after then
   local many = hasPatterns and call('ZCOUNT', HEADS, '(' .. f(after), '+inf') + #wanted or #wanted
   local from = after
-  if many > FEW then
+  if many > FEW and not part then
     from = scan()
   end
-  if not full and from < stop then
+  if part or (from == after and many > SOME) then
+    local topics
+    topics, page[5] = some_of(math.max(after, part or 0))
+    for _, topic in ipairs(isRest and topics or {}) do
+      local r = load(topic)
+      if r.due > 0 and r.due <= now then
+        trim(topic, r, math.huge, r.age, math.huge, math.huge)
+        save(topic, r, forget, true)
+      end
+      trimmed = math.max(trimmed, r.trimmed)
+    end
+    merge(topics, after)
+  elseif not full and from < stop then
     local topics = nil
     -- Only a page that has come some way may end.
     if from == after or call('ZCOUNT', HEADS, '(' .. f(from), '+inf') <= TOO_MANY then

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Page, Passed, StoredItem } from '../engine.js'
+import type { Page, Passed, ReadOptions, StoredItem } from '../engine.js'
 
 /** What a message on an item's channel, or one on that of hints, says. */
 export interface Told<T> {
@@ -33,14 +33,27 @@ export function decodeHint(message: string): Told<readonly Passed[]> | undefined
   return { epoch: first.slice('new '.length), value }
 }
 
-export function decodePage(reply: unknown): Page {
-  const [epoch = '', head, through, trimmed, ...rest] = reply as readonly string[]
+/** A page of some of the selected topics, and what to ask for the next ones; nothing when it is of all. */
+export function decodePage(reply: unknown): { readonly page: Page; readonly next: string } {
+  const [epoch = '', head, through, trimmed, next = '', ...rest] = reply as readonly string[]
   const items: StoredItem[] = []
   for (let at = 0; at < rest.length; at += 4) {
     const [seq = '', topic = '', h = '', data = ''] = rest.slice(at, at + 4)
     items.push(itemOf(seq, topic, h, data))
   }
-  return { epoch, head: Number(head), through: Number(through), trimmed: Number(trimmed), items }
+  return { page: { epoch, head: Number(head), through: Number(through), trimmed: Number(trimmed), items }, next }
+}
+
+/** Two pages of different topics, read with the same `limit` and `bytes`, the second no further than the first, as one. */
+export function joined(one: Page, two: Page, { limit, bytes }: Pick<ReadOptions, 'limit' | 'bytes'>): Page {
+  // A topic that got an item in between may be in both.
+  const bySeq = new Map([...one.items, ...two.items].map((item) => [item.seq, item]))
+  const all = [...bySeq.values()].filter(({ seq }) => seq <= two.through).sort((a, b) => a.seq - b.seq)
+  let size = 0
+  const end = all.findIndex(({ fields: { data } }, at) => at >= limit || ((size += data.length) > bytes && at > 0))
+  const items = end < 0 ? all : all.slice(0, end)
+  const through = end < 0 ? two.through : (items.at(-1)?.seq ?? 0)
+  return { ...one, through, trimmed: Math.max(one.trimmed, two.trimmed), items }
 }
 
 /** Tells other fields from the same ones; no two that somebody could find have the same. */

@@ -14,7 +14,7 @@ import { createNews } from './news.js'
 import { NODE_SCRIPTS } from './node-scripts.js'
 import { createNodes } from './nodes.js'
 import { READ } from './read-script.js'
-import { decodePage } from './records.js'
+import { decodePage, joined } from './records.js'
 import { codeOf, loadScripts, runSurely, scriptOf } from './scripts.js'
 import { checkRights, checkServer } from './server.js'
 import { createSubscriptions } from './subscriptions.js'
@@ -187,10 +187,30 @@ export function redisEngine(options: RedisOptions): Engine {
     }
   }
 
-  async function readPage(selectors: readonly Selector[], after: number, { upTo, limit, bytes }: ReadOptions): Promise<Page> {
+  async function readPage(selectors: readonly Selector[], after: number, options: ReadOptions): Promise<Page> {
+    for (;;) {
+      let { page, next } = await readSome(selectors, after, options)
+      const { epoch: begun } = page
+      // Each part needs to be read as far as those before it only.
+      while (next !== '' && page.epoch === begun) {
+        const more = await readSome(selectors, after, { ...options, upTo: page.through }, next)
+        next = more.next
+        page = more.page.epoch === begun ? joined(page, more.page, options) : more.page
+      }
+      if (page.epoch === begun) return page
+    }
+  }
+
+  /** In portions, so that Redis isn't held up by many topics: a page of all, or of some of them and what comes next. */
+  async function readSome(
+    selectors: readonly Selector[],
+    after: number,
+    { upTo, limit, bytes }: ReadOptions,
+    part = '',
+  ): Promise<ReturnType<typeof decodePage>> {
     const names = [...new Set(selectors.filter((one) => typeof one === 'string'))]
     const patterns = selectors.filter(isPattern).map(luaOf)
-    const page = decodePage(
+    const some = decodePage(
       await ask('The log is not read', (open) =>
         runSurely(open, READING, key, [
           ...position(),
@@ -200,13 +220,14 @@ export function redisEngine(options: RedisOptions): Engine {
           `${Math.min(limit, LONGEST)}`,
           `${Math.min(bytes, LONGEST)}`,
           `${names.length}`,
+          part,
           ...names,
           ...patterns,
         ]),
       ),
     )
-    know(page.epoch, page.head)
-    return page
+    know(some.page.epoch, some.page.head)
+    return some
   }
 
   /** In portions, so that Redis isn't held up by many. */
