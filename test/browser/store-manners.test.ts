@@ -198,6 +198,24 @@ describeInChromium('the manners of the store', () => {
     await page.getByRole('button', { name: 'Put everything back' }).click()
   })
 
+  test('what orders look like is asked for once, however many there are', async () => {
+    const page = await openPage(browser, `${demo.url}/store/orders`, problems)
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor({ timeout: 30_000 })
+    await signIn(page)
+    const { csrf } = (await (await page.request.get(`${demo.url}/store/session`)).json()) as { csrf: string }
+    for (let number = 0; number < 5; number++) {
+      const data = { sku: 'GAR-001', quantity: 1, key: crypto.randomUUID() }
+      const response = await page.request.post(`${demo.url}/store/purchases`, { data, headers: { 'x-csrf': csrf } })
+      expect(response.status()).toBe(201)
+    }
+    let asked = 0
+    page.on('request', (request) => void (asked += Number(request.url().endsWith('/store/products'))))
+    await page.reload()
+    await isLive(page)
+    await until('all are drawn', async () => (await page.locator('.order[data-order] svg.art').count()) >= 5)
+    expect(asked).toBe(1)
+  })
+
   test('what is wrong with a password is said of its field', async () => {
     const page = await openPage(browser, `${demo.url}/store/orders`, problems)
     const password = page.getByLabel('Password')

@@ -21,6 +21,7 @@ const password = find<HTMLInputElement>('#password')
 
 const views = new Map<number, OrderView>()
 let pictures: ReadonlyMap<string, Product> | undefined
+let isAsking = false
 /** Why the door is shown to somebody who was in. */
 let note = ''
 
@@ -111,15 +112,18 @@ function empty(): void {
   list.replaceChildren()
 }
 
-/** Orders know names and prices; what things look like, the catalogue knows. */
+/** Orders know names and prices; what things look like, the catalogue knows. Asked for once, however many orders there are. */
 async function loadPictures(): Promise<void> {
-  if (pictures || views.size === 0) return
+  if (pictures || isAsking || views.size === 0) return
+  isAsking = true
   try {
     const { products } = await ask<{ products: readonly Product[] }>('/store/products')
     pictures = new Map(products.map((product) => [product.sku, product]))
     for (const view of views.values()) decorate(view)
   } catch {
     // The next order asks again.
+  } finally {
+    isAsking = false
   }
 }
 
