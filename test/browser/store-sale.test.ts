@@ -48,10 +48,10 @@ describeInChromium('the flash sale of the store', () => {
       expect(pictures).toContainEqual(
         expect.objectContaining({ stage: 'running', label: 'Ends in', price: '€79.00', was: '€199.00', sticker: '−60 %' }),
       )
-      // By how many seconds what the clock showed was wrong. The page may stand still between looking at its clock and being seen: so the
-      // best of each countdown counts.
-      expect(Math.min(...errors(pictures, 'Starts in', sale.startsAt))).toBeLessThan(0.5)
-      expect(Math.min(...errors(pictures, 'Ends in', sale.endsAt))).toBeLessThan(0.5)
+      // Between looking at its clock and being seen a page may stand still: the best of eleven changes counts.
+      const late = lateness(pictures, 'Ends in', sale.endsAt)
+      expect(late.length).toBeGreaterThan(0)
+      expect(Math.min(...late.map(Math.abs))).toBeLessThan(0.5)
     }
   })
 
@@ -219,12 +219,14 @@ function recorded(page: Page): Promise<Picture[]> {
   return page.evaluate(() => (window as unknown as { pictures: Picture[] }).pictures)
 }
 
-/** By how many seconds the clock was wrong in each picture of a countdown to `end`: it shows the rest in whole seconds, rounded up. */
-function errors(pictures: readonly Picture[], label: string, end: number): number[] {
-  const shown = pictures.filter((picture, index) => picture.label === label && picture.clock !== pictures[index - 1]?.clock)
-  return shown.map(({ at, clock }) => {
+/** How many seconds late each change of a countdown to `end` was; it shows the rest in whole seconds, rounded up. */
+function lateness(pictures: readonly Picture[], label: string, end: number): number[] {
+  const changes = pictures.filter((picture, index) => {
+    const before = pictures[index - 1]
+    return picture.label === label && before?.label === label && picture.clock !== before.clock
+  })
+  return changes.map(({ at, clock }) => {
     const [minutes, seconds] = clock.split(':').map(Number) as [number, number]
-    const more = minutes * 60 + seconds - (end - at) / 1_000
-    return Math.max(0, more - 1, -more)
+    return minutes * 60 + seconds - (end - at) / 1_000
   })
 }
