@@ -57,5 +57,5 @@ test('it ends in time, after whole steps, so that each topic has as many', async
   })
   expect(count % 10).toBe(0)
   expect(count).toBeGreaterThan(0)
-  expect(time).toBeLessThan(5000)
+  expect(time).toBeLessThan(60_000)
 })

@@ -67,11 +67,13 @@ async function readBy(chunks: readonly string[]): Promise<unknown> {
   try {
     let said = ''
     readers.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
-    for (let asked = 0; asked < 200; asked++) {
+    const end = performance.now() + 60_000
+    while (performance.now() < end) {
       readers.stdin.write('report\n')
       await once(readers.stdout, 'data')
       const report = said.split('\n').find((line) => line.includes('"closed":1'))
       if (report !== undefined) return JSON.parse(report)
+      await new Promise((resolve) => setTimeout(resolve, 2))
     }
     throw new Error(`no report of the end: ${said}`)
   } finally {

@@ -258,7 +258,8 @@ test('a socket with a write of its own is written to by that', async () => {
   await readers(1)
   for (const data of ['1', '2']) {
     await hub.publish('a', data)
-    await sleep(20)
+    // Else both are one write.
+    await when(() => written.some((text) => text.includes(`data: ${data}`)))
   }
   expect(await items).toMatchObject([{ data: '1' }, { data: '2' }])
   expect(written.filter((text) => text.includes('data: '))).toHaveLength(2)

@@ -134,7 +134,8 @@ describe.each(leavers)('$name', ({ start }) => {
     begun.leave()
     await begun.ended
     await when(() => isReturned)
-    expect(performance.now() - at).toBeLessThan(1000)
+    // Some milliseconds; the rest is for a busy machine.
+    expect(performance.now() - at).toBeLessThan(15_000)
     await sleep(5)
     expect(getEventListeners(stop.signal, 'abort')).toEqual([])
     // Another test's may have gone meanwhile.
@@ -159,7 +160,7 @@ describe.each(leavers)('$name', ({ start }) => {
     const at = performance.now()
     leave()
     await ended
-    expect([performance.now() - at < 1000, isReturned]).toEqual([true, false])
+    expect([performance.now() - at < 15_000, isReturned]).toEqual([true, false])
     settle?.()
     await when(() => isReturned)
   })

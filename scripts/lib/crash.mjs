@@ -49,7 +49,9 @@ export async function crash({ rounds = 3, gapRounds = 1, clients = 20, onRound =
     for (let round = 1; round <= rounds; round++) {
       server = await startServer(folder, port)
       publisher.start(base)
-      await sleep(50 + Math.random() * 400)
+      // However slow the machine is, something has been stored.
+      await publisher.until(10)
+      await sleep(Math.random() * 400)
       const isOpen = round % 2 === 0
       if (isOpen) {
         await publisher.nextRequest()
@@ -268,11 +270,17 @@ function seqOf(id) {
   return Number(/-(\d+)/.exec(id)[1])
 }
 
+/** Below the ports that systems give out by themselves: nobody else gets it while the server is away. */
 async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000)
+    const server = createServer()
+    const isFree = await new Promise((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }

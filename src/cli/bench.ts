@@ -51,7 +51,9 @@ export async function bench(args: readonly string[]): Promise<void> {
   const before = { ...counts }
   const published = rate > 0 ? await publishAt(rate, duration, url, topic ?? '', left.signal) : await wait(duration * 1000, left.signal)
   // The last ones are on their way.
-  await wait(200, left.signal)
+  const due = published * open
+  if (rate > 0) await wholeOrStill(() => counts.deliveries - before.deliveries, due, left.signal)
+  else await wait(200, left.signal)
   const seconds = (performance.now() - start) / 1000
   const deliveries = counts.deliveries - before.deliveries
   left.abort()
@@ -62,7 +64,7 @@ export async function bench(args: readonly string[]): Promise<void> {
     counts.delays.sort((a, b) => a - b)
     const at = (share: number): string =>
       `${counts.delays[Math.min(counts.delays.length - 1, Math.floor(share * counts.delays.length))] ?? '-'} ms`
-    await print(`${published} published, ${published * open} deliveries due; delay p50 ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)}`)
+    await print(`${published} published, ${due} deliveries due; delay p50 ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)}`)
   }
   if (counts.lost > 0) await print(`${counts.lost} connections were lost`)
 }
@@ -132,6 +134,16 @@ async function publishAt(rate: number, duration: number, url: URL, topic: string
   }
   await Promise.all(underWay)
   return published
+}
+
+/** Until so many are there, or no more have come for some seconds: a busy server may pause for one. */
+async function wholeOrStill(countNow: () => number, due: number, signal: AbortSignal): Promise<void> {
+  let count = countNow()
+  for (let still = 0; count < due && still < 5000 && !signal.aborted; still += 20) {
+    await wait(20, signal)
+    if (countNow() > count) still = 0
+    count = countNow()
+  }
 }
 
 async function wait(time: number, signal: AbortSignal): Promise<number> {

@@ -75,14 +75,14 @@ export async function runToEnd(args: readonly string[], input = ''): Promise<End
   return { code, stdout: child.stdout(), stderr: child.stderr() }
 }
 
-/** A standalone server on a port of its own. */
+/** A standalone server on a port of its own; with `--port` on that. */
 export function startServer(...flags: readonly string[]): Promise<Server> {
   return startServerWith({}, ...flags)
 }
 
 /** The same with variables of its environment. */
 export async function startServerWith(env: Readonly<Record<string, string>>, ...flags: readonly string[]): Promise<Server> {
-  const child = start(['serve', '--port', '0', ...flags], { env })
+  const child = start(['serve', ...(flags.includes('--port') ? [] : ['--port', '0']), ...flags], { env })
   await child.printed(/Listening on \S+\n/)
   return { ...child, url: /Listening on (\S+)/.exec(child.stdout())?.[1] as string }
 }

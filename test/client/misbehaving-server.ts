@@ -106,7 +106,7 @@ export async function startMisbehaving(script: () => string | Promise<string> = 
     if (last === 'end') res.end()
     // Only what has left this process arrives before a reset.
     // Not at once: what a busy client hasn't read of a body that fails is lost to it, and rightly.
-    if (last === 'cut') setTimeout(() => res.socket?.destroy(), 100)
+    if (last === 'cut') setTimeout(() => res.socket?.destroy(), 1000)
     const flood = last === 'flood' ? 'x'.repeat(16_384) : last === 'items' ? `data: ${'x'.repeat(16_384)}\n\n` : ''
     const closed = once(res, 'close')
     request.taken = 0

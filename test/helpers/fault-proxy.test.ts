@@ -1,6 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { createFaultProxy, type FaultProxy } from './fault-proxy.js'
+import { freePort } from './ports.js'
 import { raw, serve, sleep, when, type RawClient } from './servers.js'
 
 interface Echo {
@@ -289,10 +290,7 @@ test('aimed elsewhere, new connections go there, and open ones stay', async () =
 })
 
 test('a server that is not there is a connection that is reset', async () => {
-  const { port } = await echo()
-  const free = await createFaultProxy({ port })
-  await free.close()
-  const proxy = await createFaultProxy({ port: free.port })
+  const proxy = await createFaultProxy({ port: await freePort() })
   expect(await fate(proxy.port)).toBe('ECONNRESET')
   await when(() => proxy.connections.length === 0)
 })

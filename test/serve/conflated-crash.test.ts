@@ -18,7 +18,7 @@ const hub = createHub({
 await hub.ready
 for (let value = Number(process.argv[2]); ; value++) {
   void hub.publish('counters', String(value)).then(() => process.stdout.write(value + '\\n'))
-  if (value % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  if (value % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 `
 

@@ -49,7 +49,7 @@ describe('serve with tokens', () => {
     const stream = connect(`${url}/events?topic=a`, {
       headers: async () => {
         count++
-        return bearer(await sign({ read: 'a', exp: inSeconds(2) }))
+        return bearer(await sign({ read: 'a', exp: inSeconds(6) }))
       },
       reconnect: { min: 1, max: 20 },
     })

