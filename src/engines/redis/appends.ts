@@ -16,6 +16,9 @@ const BATCH = 128
 const BATCH_BYTES = 2 ** 20
 // And so many calls are under way at once. What waits here is known not to be stored when the connection is lost.
 const UNDER_WAY = 8
+// So much may wait, in characters of data and a little for each: what is refused is known not to be stored, what ends the process isn't.
+const MOST_WAITING = 128 * 2 ** 20
+const EACH = 100
 
 interface Draft {
   /** The script's arguments for it. */
@@ -57,6 +60,7 @@ export interface Appends {
 /** Appends in the order of the calls: those of one turn of the event loop go together, and those that come meanwhile with the next. */
 export function createAppends({ key, timeout, connection, reason, head, renew, onAppended }: AppendsOptions): Appends {
   let queue: Draft[] = []
+  let waiting = 0
   const underWay: { readonly drafts: readonly Draft[] }[] = []
   /** What Redis has sent back undone, in the order in which it was sent. */
   let returned: Draft[] = []
@@ -144,9 +148,9 @@ export function createAppends({ key, timeout, connection, reason, head, renew, o
     const isLate = ({ until }: Draft): boolean => until <= now
     // In the order of their ends, but for what was sent back.
     if (returned.some(isLate) || (queue[0] && isLate(queue[0]))) {
-      const late = [...returned, ...queue].filter(isLate)
+      const early = queue.findIndex(({ until }) => until > now)
+      const late = returned.filter(isLate).concat(queue.splice(0, early < 0 ? queue.length : early))
       returned = returned.filter(({ until }) => until > now)
-      queue = queue.filter(({ until }) => until > now)
       for (const { reject } of late) reject(notStored(reason() ?? new Error(`It took nothing for ${timeout} ms`)))
       settle()
     }
@@ -163,8 +167,19 @@ export function createAppends({ key, timeout, connection, reason, head, renew, o
 
   return {
     append(topic, fields, options) {
-      return new Promise((resolve, reject) => {
-        queue.push({ ...draftOf(topic, fields, options), until: performance.now() + timeout, resolve, reject })
+      const draft = draftOf(topic, fields, options)
+      const weight = draft.size + EACH
+      if (waiting > 0 && waiting + weight > MOST_WAITING)
+        throw notStored(new Error(`${MOST_WAITING / 2 ** 20} MiB of items wait for it already`))
+      waiting += weight
+      return new Promise<Appended>((resolve, reject) => {
+        const settled =
+          <T>(settle: (value: T) => void) =>
+          (value: T): void => {
+            waiting -= weight
+            settle(value)
+          }
+        queue.push({ ...draft, until: performance.now() + timeout, resolve: settled(resolve), reject: settled(reject) })
         if (connection()) plan()
         else timer ??= later(watch, timeout)
       })
