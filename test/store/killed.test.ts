@@ -91,7 +91,8 @@ describeStores('a store that is killed again and again while it sells', { STORE_
       const versions = told.map(({ version }) => version)
       expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b))
     }
-  })
+    // Five restarts take long where everything does.
+  }, 400_000)
 })
 
 describeWithPostgres('a store that is killed', () => {
