@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { request, type IncomingMessage } from 'node:http'
+import { request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect as connect2 } from 'node:http2'
 import { request as requestSecure } from 'node:https'
 import { connect as connectTo, createServer, type AddressInfo } from 'node:net'
@@ -10,7 +10,7 @@ import { connect } from 'server-sent/client'
 import { collect } from '../helpers/collect.js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../helpers/ports.js'
-import { sleep, when } from '../helpers/servers.js'
+import { serve, sleep, when } from '../helpers/servers.js'
 import { tls } from '../helpers/tls.js'
 import { runToEnd, start, startServer } from './process.js'
 
@@ -276,6 +276,21 @@ test('bench counts what it is sent', async () => {
   expect(stdout).toContain('10 of 10 connections open')
   expect(stdout).toContain('200 deliveries in')
   expect(stdout).toMatch(/20 published, 200 deliveries due; delay p50 \d+ ms/)
+})
+
+test('bench counts what comes late as well', async () => {
+  const streams = new Set<ServerResponse>()
+  const { url } = await serve((req, res) => {
+    if (req.method === 'GET') {
+      streams.add(res)
+      return res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    }
+    res.writeHead(201).end('{}')
+    // Longer than anything that a machine of one's own takes.
+    setTimeout(() => streams.forEach((stream) => stream.write('data: x\n\n')), 1500)
+  })
+  const { stdout } = await runToEnd(['bench', `${url}/events?topic=a`, '-n', '3', '--duration', '1', '--rate', '10'])
+  expect(stdout).toContain('30 deliveries in')
 })
 
 describe('with TLS', () => {
