@@ -190,6 +190,15 @@ describeStores('customers of a store', { STORE_STEP_MS: '300000' }, (stand) => {
     expect(await raw(stand().demo.port, 'POST', '/store/purchases', headers, wish)).toMatchObject({ status: 201 })
   })
 
+  test('nothing is bought in the name of a session that has ended: not as a guest either, unasked', async () => {
+    const [shopper, guest] = [stand().shopper(), stand().shopper()]
+    await shopper.signIn(ADA)
+    shopper.cookie = ''
+    expect(await shopper.buy('TOY-011')).toMatchObject({ status: 401, body: { code: 'SIGN_IN_FIRST' } })
+    // The first piece of it that is sold.
+    expect(await guest.buy('TOY-011')).toMatchObject({ status: 201, body: { version: 1 } })
+  })
+
   test('a session is kept over a restart, and known by a hash alone', async () => {
     const shopper = stand().shopper()
     await shopper.signIn(ADA)
@@ -219,7 +228,9 @@ describe('a session of a store', () => {
     })
     expect(await stream.ended).toMatchObject({ code: 'SSE_BAD_RESPONSE', response: { status: 401 } })
     expect((await shopper.get('/store/session')).body).toMatchObject({ customer: null, csrf: '' })
-    // Nobody's any more: as a guest.
+    // In nobody's name any more.
+    expect(await shopper.buy('TOY-002')).toMatchObject({ status: 401, body: { code: 'SIGN_IN_FIRST' } })
+    shopper.csrf = ''
     expect((await shopper.buy('TOY-002')).status).toBe(201)
   })
 

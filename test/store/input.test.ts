@@ -53,6 +53,8 @@ describe('what the store is asked', () => {
     ['/store/purchases', { ...wish, quantity: 11 }, 400, 'INVALID_BODY', '1 to 10'],
     ['/store/purchases', { ...wish, quantity: 1.5 }, 400, 'INVALID_BODY', '1 to 10'],
     ['/store/purchases', { ...wish, quantity: '1' }, 400, 'INVALID_BODY', '1 to 10'],
+    ['/store/purchases', { ...wish, price: 0 }, 400, 'INVALID_BODY', '`price`'],
+    ['/store/purchases', { ...wish, price: '7900' }, 400, 'INVALID_BODY', 'or left out'],
     ['/store/purchases', { ...wish, key: 'short' }, 400, 'INVALID_BODY', '`key`'],
     ['/store/purchases', { ...wish, key: 'x'.repeat(65) }, 400, 'INVALID_BODY', '`key`'],
     ['/store/purchases', { ...wish, key: 'crowd:1:1' }, 400, 'INVALID_BODY', '`key`'],

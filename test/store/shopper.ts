@@ -37,7 +37,8 @@ export interface Shopper {
   get<T = object>(path: string): Promise<Answer<T>>
   send<T = object>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>
   signIn(account: { email: string; password: string }): Promise<void>
-  buy(sku: string, quantity?: number, key?: string): Promise<Answer<Purchase & { stock: number }>>
+  /** @param price what it may cost at most */
+  buy(sku: string, quantity?: number, key?: string, price?: number): Promise<Answer<Purchase & { stock: number }>>
   /** The order's number; throws unless it was bought. */
   order(sku: string, quantity?: number): Promise<number>
   products(query?: string): Promise<{ products: Product[]; categories: { slug: string; count: number }[]; lastEventId: string }>
@@ -72,7 +73,7 @@ export function createShopper(base: string): Shopper {
       shopper.cookie = headers.get('set-cookie')?.split(';')[0] ?? ''
       shopper.csrf = body.csrf
     },
-    buy: (sku, quantity = 1, key = randomUUID()) => shopper.send('POST', '/store/purchases', { sku, quantity, key }),
+    buy: (sku, quantity = 1, key = randomUUID(), price?) => shopper.send('POST', '/store/purchases', { sku, quantity, price, key }),
     async order(sku, quantity) {
       const { status, body } = await shopper.buy(sku, quantity)
       if (status !== 201) throw new Error(`Not bought: ${status} ${JSON.stringify(body)}`)

@@ -19,41 +19,36 @@ export async function buyOne(shelf: Shelf, session: Session, sku: string): Promi
   const name = shelf.wares.get(sku)?.name ?? sku
   const hold = shelf.hold(sku, 1)
   try {
-    const purchase = await order(session, sku)
+    const purchase = await order(session, sku, shelf.wares.get(sku)?.price)
     hold.keep(purchase)
     const words = `Order ${purchase.number} placed: ${name}`
     if (!session.customer) toast('good', words, { text: 'Sign in to track the next one', href: '/store/orders' })
-    // It may be a guest's by now: a session ends without a word to the page.
-    else if (await isStillIn(session)) toast('good', words, { text: 'Track it', href: '/store/orders' })
-    else toast('bad', `${words}. You had been signed out, so it is not among your orders`, { text: 'Sign in again', href: '/store/orders' })
+    else toast('good', words, { text: 'Track it', href: '/store/orders' })
     return purchase
   } catch (reason) {
     const error = isShopError(reason) ? reason : new ShopError(0, 'UNKNOWN', 'Something went wrong on this page')
-    const { stock, version } = error.body
+    const { stock, version, price, was, at } = error.body
+    if (typeof price === 'number') shelf.setPrice({ sku, price, was: typeof was === 'number' ? was : null, at: Number(at) })
     hold.putBack(typeof stock === 'number' && typeof version === 'number' ? { stock, version } : undefined)
     if (error.passes)
       toast('bad', `${name} could not be ordered: ${error.message.replace(/^./, (first) => first.toLowerCase())}. Please try again`)
-    else toast('bad', error.message)
+    else if (error.code === 'SIGN_IN_FIRST') {
+      await session.load().catch(() => {})
+      showCustomer(session.customer)
+      toast('bad', error.message, { text: 'Sign in again', href: '/store/orders' })
+    } else toast('bad', error.message)
     return undefined
   }
 }
 
-async function isStillIn(session: Session): Promise<boolean> {
-  const ended = await session.load().then(
-    () => session.customer === null,
-    () => false,
-  )
-  if (ended) showCustomer(null)
-  return !ended
-}
-
-async function order(session: Session, sku: string): Promise<Purchase> {
+/** @param price what the shopper has seen: at more it isn't bought */
+async function order(session: Session, sku: string, price: number | undefined): Promise<Purchase> {
   const key = open.get(sku) ?? crypto.randomUUID()
   open.set(sku, key)
   let renewed = false
   for (let tries = 0; ;) {
     try {
-      const body = { sku, quantity: 1, key }
+      const body = { sku, quantity: 1, price, key }
       const purchase = await ask<Purchase>('/store/purchases', { method: 'POST', body, csrf: session.csrf, patience: 10_000 })
       open.delete(sku)
       return purchase

@@ -3,7 +3,16 @@ import { pattern, type Pattern } from 'server-sent/hub'
 import { sendSse } from 'server-sent/node'
 import { HttpError, answer } from '../http.js'
 import { SALE_TOPIC, stockTopic } from './outbox.js'
-import { checkSameSite, fieldsOf, parameterOf, queryOf, shown, text, whole } from './request.js'
+import {
+  checkSameSite,
+  fieldsOf,
+  optional,
+  parameterOf,
+  queryOf,
+  shown,
+  text,
+  whole,
+} from './request.js'
 import type { StoreHandler } from './handler.js'
 import { SALE_SKU } from './sale-terms.js'
 import { checkCsrf } from './session-routes.js'
@@ -43,13 +52,21 @@ export const buy: StoreHandler = async ({ buy, sessions }, req, res) => {
   checkSameSite(req)
   const session = await sessions.find(req)
   if (session) checkCsrf(session, req)
+  // Of somebody who takes themselves for signed in: as a guest's, they couldn't follow the order.
+  else if (req.headers['x-csrf']) throw signedOut()
   const wish = await fieldsOf(req, {
     sku: text(SKU, 'a product, like "AUD-001"'),
     quantity: whole(1, 10),
+    price: optional(whole(1, 2 ** 31 - 1)),
     key: text(KEY, '8 to 64 letters, digits, - or _, new for each purchase'),
   })
   const { repeated, ...bought } = await buy({ ...wish, customer: session?.customer.id })
   answer(res, repeated ? 200 : 201, bought)
+}
+
+function signedOut(): HttpError {
+  const words = 'You have been signed out. Sign in again, or buy once more, as a guest'
+  return new HttpError(401, 'SIGN_IN_FIRST', words)
 }
 
 // snippet: store-stream

@@ -9,6 +9,8 @@ import { unknownSku } from './shop.js'
 export interface Wish {
   readonly sku: string
   readonly quantity: number
+  /** What the buyer has seen that one costs: at more it isn't bought. */
+  readonly price?: number | undefined
   /** The same key again gives the same order. */
   readonly key: string
   /** Whose it is; none: a guest's, who can't follow it. */
@@ -24,11 +26,11 @@ export interface Bought extends Purchase {
  * Order, stock and the events of both, in one transaction: an update is never shown that did not happen, and never missed.
  *
  * @param step after how many milliseconds the order gets its next step
- * @throws {HttpError} 409 SOLD_OUT, 409 KEY_REUSED, 404 UNKNOWN_SKU; then nothing has happened.
+ * @throws {HttpError} 409 SOLD_OUT, 409 PRICE_CHANGED, 409 KEY_REUSED, 404 UNKNOWN_SKU; then nothing has happened.
  */
 // snippet: purchase
 export function purchase(database: Database, wish: Wish, step: number): Promise<Bought> {
-  const { sku, quantity, key, customer } = wish
+  const { sku, quantity, price, key, customer } = wish
   return database.transaction(async (tx) => {
     const now = new Date()
     // Waits for whoever is about to use the same key.
@@ -46,13 +48,17 @@ export function purchase(database: Database, wish: Wish, step: number): Promise<
     )
     if (!left) throw await tooFew(tx, sku)
     const { category, ...stock } = left
-    await tx.query(
-      `WITH item AS (
-        INSERT INTO store.order_items SELECT $1::int, sku, name, $3::int, price FROM store.products WHERE sku = $2
+    // Its price by now, of which those who change it queue for the same lock.
+    const [item] = await tx.query<{ name: string; price: number; was: number | null }>(
+      `WITH step AS (
+        INSERT INTO store.order_steps VALUES ($1::int, 0, 'placed', $4)
+      ), item AS (
+        INSERT INTO store.order_items SELECT $1::int, sku, name, $3::int, price FROM store.products WHERE sku = $2 RETURNING price
       )
-      INSERT INTO store.order_steps VALUES ($1::int, 0, 'placed', $4)`,
+      SELECT p.name, item.price, p.was FROM item, store.products p WHERE p.sku = $2`,
       [order.id, sku, quantity, now],
     )
+    if (item && price !== undefined && item.price > price) throw dearer(item, now)
     const tracked = customer === undefined ? undefined : await orderDraft(tx, order.id)
     await writeEvents(tx, [
       {
@@ -91,6 +97,14 @@ async function earlier(tx: Queryable, { sku, quantity, key, customer }: Wish): P
   }
   const { id, stock, version } = row
   return { order: id, number: numberOf(id), sku, quantity, stock, version, repeated: true }
+}
+
+function dearer(
+  { name, price, was }: { name: string; price: number; was: number | null },
+  now: Date,
+): HttpError {
+  const words = `The price has just changed: ${name} is €${(price / 100).toFixed(2)} now. Nothing was ordered`
+  return new HttpError(409, 'PRICE_CHANGED', words, { body: { price, was, at: +now } })
 }
 
 async function tooFew(tx: Queryable, sku: string): Promise<HttpError> {

@@ -69,6 +69,13 @@ export function whole(least: number, most: number): Check<number> {
   }
 }
 
+export function optional<T>({ is, must }: Check<T>): Check<T | undefined> {
+  return {
+    is: (value): value is T | undefined => value === undefined || is(value),
+    must: `${must}, or left out`,
+  }
+}
+
 export function oneOf<const T extends string>(...words: readonly T[]): Check<T> {
   return {
     is: (value): value is T => words.includes(value as T),

@@ -1,4 +1,5 @@
 import { HttpError } from '../http.js'
+import { PRODUCTS } from './catalogue.js'
 import type { Database, Queryable } from './database/database.js'
 import { events, type Sale } from './events.js'
 import { startLoop, type Loop } from './loop.js'
@@ -48,19 +49,20 @@ export function announceSale(
   })
 }
 
-/** As it was before a sale, with all pieces there again. */
+/** As the shop was at the beginning: no sale, and all pieces of all products there again. */
 export function resetSale(database: Database): Promise<Sale> {
   return database.transaction(async (tx) => {
     const { row, category } = await locked(tx)
     const now = new Date()
     const price = await oldPrice(tx, category, now)
     const [stock, filled] = await refill(tx, category, row.total, now)
+    const others = await restock(tx, now)
     const [idle] = await tx.query<SaleRow>(
       `UPDATE store.sales SET state = 'idle', sold = 0, crowd = 0 WHERE id = $1 RETURNING *`,
       [row.id],
     )
     const sale = saleOf(idle as SaleRow, stock)
-    await writeEvents(tx, [...price, filled, saleDraft(sale)])
+    await writeEvents(tx, [...price, filled, ...others, saleDraft(sale)])
     return sale
   })
 }
@@ -167,6 +169,22 @@ async function refill(
   const stock = row as { stock: number; version: number }
   const item = events.item('stock', { sku: SALE_SKU, ...stock, at: +now })
   return [stock.stock, { topic: stockTopic(category, SALE_SKU), item, isLevel: true }]
+}
+
+/** All products but the sale's. Whoever holds the lock of the sale's stock may lock others; no purchase locks two. */
+async function restock(tx: Queryable, now: Date): Promise<Draft[]> {
+  const rows = await tx.query<{ sku: string; category: string; stock: number; version: number }>(
+    `UPDATE store.stock s SET pieces = full_shelf.stock, version = version + 1
+    FROM json_to_recordset($1::json) AS full_shelf (sku text, stock int) JOIN store.products p USING (sku)
+    WHERE s.sku = full_shelf.sku AND s.pieces <> full_shelf.stock AND s.sku <> $2
+    RETURNING s.sku, p.category, s.pieces AS stock, s.version`,
+    [JSON.stringify(PRODUCTS.map(({ sku, stock }) => ({ sku, stock }))), SALE_SKU],
+  )
+  return rows.map(({ category, ...stock }) => ({
+    topic: stockTopic(category, stock.sku),
+    item: events.item('stock', { ...stock, at: +now }),
+    isLevel: true,
+  }))
 }
 
 async function newPrice(tx: Queryable, category: string, now: Date): Promise<Draft> {
