@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { Redis } from 'ioredis'
 import { describe } from 'vitest'
+import { freePort } from './ports.js'
 import { until } from './until.js'
 
 const NAMES = ['redis-server', 'valkey-server']
@@ -208,14 +208,6 @@ function argumentsOf(
   }
   const replica = replicaOf ? ['--replicaof', '127.0.0.1', `${replicaOf.port}`] : []
   return [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]), ...replica, ...args]
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
 
 /** Waits until a replica has all that its master has. */
