@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Engine, Page } from '../engines/engine.js'
 import { memoryEngine } from '../engines/memory.js'
 import { interestOf } from './interest.js'
@@ -53,6 +53,9 @@ describe('pages', () => {
   test('a thousand readers that come back together cost one read', async () => {
     const { pages, reads, fill, epoch } = await log(pause)
     await fill('a', 120)
+    // In one moment, however long it takes this machine to ask a thousand times.
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
     const got = await Promise.all(Array.from({ length: 1000 }, (_, n) => pages.read(a, epoch, n % 120, true)))
     expect(reads).toEqual(['a 0'])
     got.forEach(({ frames, through }, n) => {
