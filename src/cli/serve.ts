@@ -1,21 +1,14 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { createSecureServer, type Http2SecureServer, type Http2Session } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
 import type { Engine } from '../engines/engine.js'
 import { memoryEngine } from '../engines/memory.js'
 import { SseError } from '../errors.js'
 import { createHub, type Hub } from '../hub/hub.js'
 import { pattern } from '../protocol/topic.js'
-import { nodeHandler } from '../respond/node-handler.js'
 import { Failure, oneLine, UsageError } from './args.js'
+import { createServerFor, listen } from './http-server.js'
 import { authorizeByToken } from './jwt.js'
-import { losePatience, PATIENCE } from './patience.js'
 import { redisOf } from './redis.js'
 import { serveOptions, type ServeOptions } from './serve-options.js'
 import { isWorker, superviseWorkers, tellListening } from './workers.js'
-
-// How long connections may take to end by themselves when the server stops.
-const LINGER = 1000
 
 /** The standalone server, until a signal ends it. */
 export async function serve(args: readonly string[]): Promise<number> {
@@ -24,7 +17,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   if (options.workers > 1 && !isWorker) return superviseWorkers(args, options.workers, say)
   const { signal, isAsked, asked, urged } = signals()
   const hub = await openHub(options)
-  const { server, close } = createServerFor(hub, options)
+  const { server, quiet, close } = createServerFor(hub, options)
   try {
     if (isAsked()) return 0
     const url = await listen(server, options)
@@ -32,7 +25,13 @@ export async function serve(args: readonly string[]): Promise<number> {
     else say(url)
     await asked
     // Somebody at a keyboard doesn't want to wait.
-    if (signal() === 'SIGTERM') await Promise.race([hub.drain({ within: options.drainWithin }), urged])
+    if (signal() !== 'SIGTERM') return 0
+    // What has come is answered by a hub that is still there.
+    const beforeClose = async (): Promise<void> => {
+      await Promise.race([quiet(), urged])
+      await close(urged)
+    }
+    await Promise.race([hub.drain({ within: options.drainWithin, beforeClose }), urged])
   } finally {
     // The streams end with the hub; without them the connections do.
     const closed = close(urged)
@@ -111,71 +110,4 @@ async function engineOf(engine: ServeOptions['engine']): Promise<Engine> {
   if (engine.kind === 'redis') return redisOf(engine.place)
   const { diskEngine } = await import('../engines/disk/index.js')
   return diskEngine({ path: engine.path, newEpoch: engine.newEpoch })
-}
-
-interface Closable {
-  readonly server: Server | Http2SecureServer
-  /** Takes no more connections, and ends those that there are; when it is urged, at once. */
-  close(urged: Promise<void>): Promise<void>
-}
-
-function createServerFor(hub: Hub, { tls }: ServeOptions): Closable {
-  const handle = nodeHandler(hub)
-  const listener = ((req, res) => void handle(req, res)) as RequestListener
-  const server = tls ? secureServer(tls, listener) : createServer(PATIENCE, listener)
-  const sockets = new Set<Socket>()
-  const sessions = new Set<Http2Session>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-  })
-  server.on('session', (session: Http2Session) => {
-    sessions.add(session)
-    session.on('close', () => sessions.delete(session))
-  })
-  return {
-    server,
-    async close(urged) {
-      if (!server.listening) return
-      const closed = new Promise((resolve) => server.close(resolve))
-      for (const session of sessions) session.close()
-      const cut = (): void => {
-        for (const socket of sockets) socket.destroy()
-      }
-      const timer = setTimeout(cut, LINGER)
-      void urged.then(cut)
-      await closed
-      clearTimeout(timer)
-    },
-  }
-}
-
-function secureServer(tls: NonNullable<ServeOptions['tls']>, listener: RequestListener): Http2SecureServer {
-  try {
-    // With HTTP/2 a browser has all its streams on one connection, instead of six at most.
-    const server = createSecureServer(
-      { ...tls, ...PATIENCE, handshakeTimeout: PATIENCE.headersTimeout, allowHTTP1: true },
-      listener as never,
-    )
-    losePatience(server)
-    return server
-  } catch (cause) {
-    throw new UsageError(`--tls-cert and --tls-key don't fit together, or are no PEM files (${(cause as Error).message})`, { cause })
-  }
-}
-
-async function listen(server: Server | Http2SecureServer, { port, host, tls }: ServeOptions): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailure(error, port, host)))
-    server.listen({ port, host }, resolve)
-  })
-  const { port: bound, address, family } = server.address() as AddressInfo
-  return `${tls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
-}
-
-function listenFailure(error: NodeJS.ErrnoException, port: number, host: string): Failure {
-  const { code = error.message } = error
-  if (code === 'EADDRINUSE') return new Failure(`--port ${port} is in use on ${host}: choose another, or 0 for any that is free`)
-  if (code === 'EACCES') return new Failure(`--port ${port} is not allowed to this user: choose one from 1024 on`)
-  return new Failure(`--host ${host} can't be listened on (${code}): name an address of this machine`)
 }

@@ -65,8 +65,11 @@ export interface Hub<D = unknown, I = SseItem<string>> {
   /**
    * Goes away without a rush: new streams over HTTP are refused with 503, those that there are end one after the other, spread evenly over
    * so many milliseconds, and their clients come back spread, too. What is published meanwhile is stored and sent. Then it closes.
+   *
+   * @param options `beforeClose` is called when all of them have been sent away, and awaited: a server that is closed in it has its last
+   * publishes answered by a hub that is still there. What the first call says holds.
    */
-  drain(options: { readonly within: number }): Promise<void>
+  drain(options: { readonly within: number; readonly beforeClose?: (() => Promise<void>) | undefined }): Promise<void>
   /** Ends all subscriptions and closes the engine, now; also while it drains. */
   close(): Promise<void>
 }
@@ -97,6 +100,7 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
   let isUnusable = false
   let closing: Promise<void> | undefined
   let draining: Drain | undefined
+  let drained: Promise<void> | undefined
 
   const ring = createRing(RING_BYTES)
   const counts = { published: 0, delivered: 0, gaps: 0 }
@@ -163,15 +167,9 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
       revoke(principal)
       neighbours.revoke(principal)
     },
-    drain({ within }) {
+    drain({ within, beforeClose }) {
       if (!(within >= 0)) throw new TypeError(mustBe('within', 'a number >= 0', within))
-      // Those of the application's own routes that begin from now on end with the close.
-      if (!closed)
-        draining ??= createDrain(
-          [...readers].filter((reader) => reader.isConnection),
-          within,
-        )
-      return (draining?.done ?? Promise.resolve()).then(hub.close)
+      return (drained ??= drain(within, beforeClose))
     },
     close: () => (closing ??= close()),
   }
@@ -203,6 +201,22 @@ export function createHub(options: HubOptions<any, any> & { events?: object | un
     if (closed || isUnusable) return 'closed'
     if (!tail.isOpen) return 'opening'
     return engine.isAway || tail.isFailing || log.isFailing ? 'degraded' : 'open'
+  }
+
+  async function drain(within: number, beforeClose: (() => Promise<void>) | undefined): Promise<void> {
+    // Those of the application's own routes that begin from now on end with the close.
+    if (!closed) {
+      draining = createDrain(
+        [...readers].filter((reader) => reader.isConnection),
+        within,
+      )
+      await draining.done
+    }
+    try {
+      if (!closed) await beforeClose?.()
+    } finally {
+      await hub.close()
+    }
   }
 
   async function close(): Promise<void> {

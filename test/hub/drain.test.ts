@@ -102,6 +102,27 @@ describe('drain', () => {
     expect(hub.stats().connections).toBe(0)
   })
 
+  test('`beforeClose` finds the readers gone and the hub still there; what it throws closes the hub as well', async () => {
+    const { hub, port } = await served()
+    const client = await follow(port)
+    const last = { connections: -1, id: null as string | null }
+    await hub.drain({
+      within: 0,
+      async beforeClose() {
+        await client.closed()
+        last.connections = hub.stats().connections
+        last.id = (await hub.publish('a', 'the last one')).id
+      },
+    })
+    expect(last).toEqual({ connections: 0, id: expect.any(String) })
+    await expect(hub.publish('a', 'x')).rejects.toMatchObject({ code: 'SSE_CLOSED' })
+
+    const failing = createHub()
+    const problem = new Error('mine')
+    await expect(failing.drain({ within: 0, beforeClose: () => Promise.reject(problem) })).rejects.toBe(problem)
+    await expect(failing.publish('a', 'x')).rejects.toMatchObject({ code: 'SSE_CLOSED' })
+  })
+
   test('with nobody there it closes at once; called twice it is one; close() ends it at once', async () => {
     const nobody = createHub()
     const begun = performance.now()
